@@ -91,7 +91,7 @@ def _arguments(verb: str, given: Mapping[str, Any], secrets: Mapping[str, str], 
     arguments = find_verb(verb).ARGUMENTS
     spec = arguments["argument_spec"]
     if "lock_timeout" in spec:  # not the minute that a person would wait
-        given = {"lock_timeout": f"{timeout:g}s", **given}
+        given = {"lock_timeout": _seconds(timeout), **given}
     filled = copy.deepcopy(dict(given))
     for place, credential in secrets.items():
         if not NAME.fullmatch(credential):
@@ -158,6 +158,11 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+def _seconds(value: float) -> str:
+    """A duration for systemd and for the host program, which take no exponents."""
+    return f"{value:.3f}".rstrip("0").rstrip(".") + "s"
+
+
 def _line(value: Any) -> str:
     """A text for a unit: one line, in which % and \\ mean themselves."""
     return _CONTROL.sub(" ", str(value))
@@ -201,7 +206,7 @@ def _service(name: str, job: Mapping[str, Any], given: Mapping[str, Any], progra
         "",
         "[Service]",
         f"ExecStart={program} run {name}",
-        f"TimeoutStartSec={timeout:g}s",
+        f"TimeoutStartSec={_seconds(timeout)}",
         *(f"LoadCredential={one}:/etc/day2/secrets/{one}" for one in sorted(set(job["secrets"].values()))),
         _COMMON + ("\n".join(box.directives) if box else "# Not in a sandbox."),
     ]
@@ -213,7 +218,9 @@ def _cron(name: str, given: Mapping[str, Any], program: str, timeout: float, del
     if every < 15 * 60:
         raise InvalidRequest(f"every is {given['every']}.", "cron looks each quarter of an hour; use at least 15m.")
     limit = f"timeout --kill-after=30 {math.ceil(timeout)}"
-    return f"*/15 * * * * root {limit} {program} run {name} --due {every:g}s --splay {delay:g}s >/dev/null\n"
+    return (
+        f"*/15 * * * * root {limit} {program} run {name} --due {_seconds(every)} --splay {_seconds(delay)} >/dev/null\n"
+    )
 
 
 def _timer(job: Mapping[str, Any], given: Mapping[str, Any], delay: float) -> str:
@@ -225,7 +232,7 @@ def _timer(job: Mapping[str, Any], given: Mapping[str, Any], delay: float) -> st
         "",
         "[Timer]",
         *(f"OnCalendar={_escaped(one)}" for one in calendars),
-        *([f"RandomizedDelaySec={delay:g}s", "FixedRandomDelay=yes"] if delay else []),
+        *([f"RandomizedDelaySec={_seconds(delay)}", "FixedRandomDelay=yes"] if delay else []),
         "Persistent=yes",
         "AccuracySec=1s",
         "",

@@ -139,7 +139,7 @@ def secret_options(spec: Mapping[str, Any], values: Mapping[str, Any], prefix: s
 def masked(value: Any, secrets: set[str]) -> Any:
     """The value without the secrets, wherever they are in it; the longest first, as one may contain another."""
     if isinstance(value, str):
-        for secret in sorted(secrets, key=len, reverse=True):
+        for secret in sorted(filter(None, secrets), key=len, reverse=True):
             value = value.replace(secret, MASK)
         return value
     if isinstance(value, Mapping):

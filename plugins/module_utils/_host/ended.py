@@ -13,7 +13,7 @@ import time
 
 from . import journal
 from .job import WrongJob, load, names, path_of
-from .output import say
+from .output import complain, say
 
 # Exit statuses of systemd itself; systemd.exec(5).
 _REASONS = {
@@ -45,7 +45,11 @@ def record_failure(name: str) -> int:
         "invocation": invocation,
     }
     say(f"<3>{name}: {entry['msg']}" if "JOURNAL_STREAM" in os.environ else f"{name}: {entry['msg']}")
-    journal.record(entry, names())
+    try:
+        journal.record(entry, names())
+    except (OSError, WrongJob) as exc:
+        complain(f"{name}: The run could not be recorded: {exc}.")
+        return 1
     return 0
 
 

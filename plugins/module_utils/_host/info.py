@@ -50,7 +50,7 @@ def run(params: Mapping[str, Any]) -> dict[str, Any]:
 def _read(path: str) -> dict[str, dict[str, Any]]:
     try:
         with open(path, "rb") as handle:
-            jobs = json.load(handle)["jobs"]
+            jobs = dict(json.load(handle)["jobs"])
     except FileNotFoundError:
         return {}
     except OSError as exc:

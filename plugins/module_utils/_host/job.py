@@ -46,11 +46,14 @@ class Job(NamedTuple):
 
 
 def names() -> list[str]:
-    """The names of all jobs of this host."""
+    """The names of all jobs of this host. Raises WrongJob if they cannot be determined."""
+    directory = configuration("jobs")
     try:
-        files = os.listdir(configuration("jobs"))
-    except OSError:
+        files = os.listdir(directory)
+    except FileNotFoundError:
         return []
+    except OSError as exc:
+        raise WrongJob(f"{directory} cannot be read: {exc.strerror}.", "Run as root.") from exc
     return sorted(one[:-5] for one in files if one.endswith(".json") and NAME.fullmatch(one[:-5]))
 
 

@@ -22,11 +22,12 @@ from .places import state
 OK, FAILED, STOPPED, BUSY, WRONG, BUG = "ok", "failed", "stopped", "busy", "wrong", "bug"
 SUMMARY = "summary.json"
 _LARGEST = 1 << 20  # bytes of the journal, before it is pruned
-_KEPT = 1500  # lines that pruning keeps
+_KEPT = 1 << 19  # bytes of the latest lines that pruning keeps
 _SUMMARY_BYTES = 4096
 _LENGTHS = (400, 120, 40, 0)  # of messages: the first with which the summary is small enough
 _AHEAD = 60.0  # seconds that a clock may be set back before times are unknown
-_TEXT = 2000  # characters of a message in the journal
+_TEXT = 2000  # characters of a message, a warning or a fact in the journal
+_WARNINGS = 20  # of a run in the journal
 
 
 def record(entry: Mapping[str, Any], existing: Sequence[str]) -> None:
@@ -34,9 +35,11 @@ def record(entry: Mapping[str, Any], existing: Sequence[str]) -> None:
     make_private_directory(state())
     with _guard():
         jobs = summary()
-        _append({**entry, "msg": str(entry["msg"])[:_TEXT]})
         _count(jobs, entry)
-        write_atomically(state(SUMMARY), _small({name: one for name, one in jobs.items() if name in existing}))
+        try:
+            _append(_limited(entry))
+        finally:
+            _write_summary(_small({name: one for name, one in jobs.items() if name in existing}))
 
 
 def runs() -> list[dict[str, Any]]:
@@ -80,6 +83,41 @@ def _guard() -> Iterator[None]:
         yield
 
 
+def _limited(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry, as long as a line may be: a run can have a warning for each of many files."""
+    warnings = [str(one)[:_TEXT] for one in entry.get("warnings", ())]
+    more = len(warnings) - _WARNINGS
+    facts = {name: one for name, one in entry.get("facts", {}).items() if len(json.dumps(one)) <= _TEXT}
+    return {
+        **entry,
+        "msg": str(entry["msg"])[:_TEXT],
+        "warnings": [*warnings[:_WARNINGS], *([f"and {more} more"] if more > 0 else [])],
+        "facts": facts,
+    }
+
+
+def _write_summary(data: bytes) -> None:
+    """Replace the summary. On a full disk, it is overwritten in place, as an old one could say that all is well."""
+    path = state(SUMMARY)
+    try:
+        write_atomically(path, data)
+    except OSError:
+        if not os.path.lexists(path):
+            raise
+        fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.ftruncate(fd, min(os.fstat(fd).st_size, len(data)))
+            written = os.pwrite(fd, data, 0)
+            os.fdatasync(fd)
+        except OSError:
+            os.ftruncate(fd, 0)  # an error for readers, and made again from the journal
+            raise
+        finally:
+            os.close(fd)
+        if written < len(data):
+            raise
+
+
 def _append(entry: Mapping[str, Any]) -> None:
     path = state("journal.jsonl")
     line = json.dumps(entry, sort_keys=True).encode() + b"\n"
@@ -88,23 +126,34 @@ def _append(entry: Mapping[str, Any]) -> None:
         size = os.fstat(fd).st_size
         if size and os.pread(fd, 1, size - 1) != b"\n":  # a run was killed while it wrote
             line = b"\n" + line
-        os.write(fd, line)
+        while line:
+            line = line[os.write(fd, line) :]
         os.fdatasync(fd)
     finally:
         os.close(fd)
     if size > _LARGEST:
-        with open(path, "rb") as handle:
-            write_atomically(path, b"".join(handle.readlines()[-_KEPT:]))
+        _prune(path, max(0, size - _KEPT))
+
+
+def _prune(path: str, start: int) -> None:
+    """Keep only the lines after a position. A full disk is no reason not to record: the next run tries again."""
+    with contextlib.suppress(OSError), open(path, "rb") as handle:
+        handle.seek(start)
+        handle.readline()
+        write_atomically(path, handle.read())
 
 
 def _parsed(line: bytes) -> dict[str, Any]:
     """An entry of the journal; {} if the line is not one."""
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    whole = isinstance(entry, dict) and {"job", "verb", "began", "ended", "status", "msg"} <= set(entry)
-    return entry if whole else {}
+    if not isinstance(entry, dict):
+        return {}
+    texts = all(isinstance(entry.get(key), str) for key in ("job", "verb", "status", "msg"))
+    times = all(isinstance(entry.get(key), (int, float)) and abs(entry[key]) < 1e12 for key in ("began", "ended"))
+    return entry if texts and times else {}
 
 
 def _small(jobs: Mapping[str, Mapping[str, Any]]) -> bytes:

@@ -21,7 +21,7 @@ from .._core.specs import masked, secrets_in
 from .._core.units import parse_duration
 from .._verbs.registry import find_verb
 from . import journal
-from .job import Job, checked, credential, load, names, with_secrets
+from .job import Job, WrongJob, checked, credential, load, names, with_secrets
 from .locks import RUNNING, WAITING, Busy, JobLock, take_slot
 from .output import say
 
@@ -97,8 +97,9 @@ class _Run:
             "facts": {name: self.result[name] for name in _FACTS if name in self.result},
             "invocation": os.environ.get("INVOCATION_ID", ""),
         }
-        safe: dict[str, Any] = masked(shown(entry), self.secrets)
-        return safe
+        safe: dict[str, Any] = shown(entry)
+        # Only what comes from the verb: a secret may be equal to the name of the job.
+        return {**safe, **{key: masked(safe[key], self.secrets) for key in ("msg", "warnings", "facts")}}
 
 
 def run(name: str, check: bool) -> int:
@@ -126,7 +127,7 @@ def run(name: str, check: bool) -> int:
     if not check:
         try:
             journal.record(entry, names())
-        except OSError as exc:
+        except (OSError, WrongJob) as exc:
             entry["warnings"].append(f"The run could not be recorded: {exc}.")
     _say(entry)
     return STATUSES[one.status]

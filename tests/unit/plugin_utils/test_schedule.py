@@ -178,3 +178,11 @@ def test_cron() -> None:
     command = "timeout --kill-after=30 7200 /usr/bin/python3 -I /usr/local/bin/day2 run job --due 86400s --splay 600s"
     assert made["cron"] == f"*/15 * * * * root {command} >/dev/null\n"
     assert files()["cron"] == ""
+
+
+def test_long_durations_have_no_exponents() -> None:
+    made = files(every="30d", timeout="14d", random_delay="12d")
+    assert "--due 2592000s --splay 1036800s " in made["cron"]
+    assert directives(made["service"], "TimeoutStartSec") == ["1209600s"]
+    assert directives(made["timer"], "RandomizedDelaySec") == ["1036800s"]
+    assert json.loads(made["job"])["arguments"]["lock_timeout"] == "1209600s"

@@ -34,3 +34,13 @@ def test_what_the_program_has_recorded_is_not_recorded_again(host: Host) -> None
 
 def test_only_names_of_jobs(host: Host) -> None:
     assert host.run("record-failure", "../x")[0] == 78
+
+
+def test_state_that_cannot_be_written(host: Host) -> None:
+    host.old_files()
+    host.state.parent.mkdir()
+    host.state.write_text("not a directory")
+    code, said = host.run("record-failure", "old")
+    assert code == 1
+    assert "old: The run could not be recorded" in said
+    assert "Traceback" not in said

@@ -72,6 +72,9 @@ def test_errors(tmp_path: Path) -> None:
     path.write_text("{")
     with pytest.raises(Day2Error, match="is damaged"):
         run(str(path))
+    path.write_text('{"jobs": ["a"]}')
+    with pytest.raises(Day2Error, match="is damaged"):
+        run(str(path))
     with pytest.raises(InvalidRequest, match=r"expected\.a: 'soon' is not a duration"):
         run(str(tmp_path / "nothing"), a="soon")
     with pytest.raises(Day2Error, match="cannot be read"):

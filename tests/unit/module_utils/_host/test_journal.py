@@ -3,10 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -77,11 +81,65 @@ def test_the_summary_stays_small() -> None:
 
 def test_the_journal_is_pruned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "_LARGEST", 2000)
-    monkeypatch.setattr(journal, "_KEPT", 5)
+    monkeypatch.setattr(journal, "_KEPT", 1000)
     for number in range(40):
         record(msg=str(number))
     assert len(journal.runs()) < 20
-    assert journal.runs()[-1]["msg"] == "39"
+    assert [one["msg"] for one in journal.runs()][-5:] == ["35", "36", "37", "38", "39"]
+
+
+def test_lines_stay_small() -> None:
+    many = [f"/srv/app/file-{number} cannot be read." for number in range(50_000)]
+    record(warnings=many, facts={"removed": many, "reason": "changed"})
+    assert Path(state("journal.jsonl")).stat().st_size < 50_000
+    assert journal.runs()[0]["warnings"][-1] == "and 49980 more"
+    assert journal.runs()[0]["facts"] == {"reason": "changed"}
+    assert journal.summary()["a"]["warnings"] == 50_000
+
+
+@pytest.mark.parametrize("line", ['{"began": "x"}', '{"ended": Infinity}', '{"job": []}', "[" * 100_000, "[]"])
+def test_lines_that_are_no_runs_are_skipped(line: str) -> None:
+    record()
+    more = json.loads(line) if line.startswith("{") else None
+    whole = json.loads(Path(state("journal.jsonl")).read_text())
+    with open(state("journal.jsonl"), "a") as handle:
+        handle.write((json.dumps({**whole, **more}) if more else line) + "\n")
+    os.unlink(state(journal.SUMMARY))
+    record("b")
+    assert sorted(journal.summary()) == ["a", "b"]
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[Callable[[], None]]:
+    """A file system for the state; the function fills it."""
+    place = tmp_path / "state"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], check=True)
+
+    def fill() -> None:
+        with contextlib.suppress(OSError), open(place / "ballast", "wb", buffering=0) as handle:
+            while True:
+                handle.write(bytes(4096))
+
+    yield fill
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mount")
+@pytest.mark.parametrize("block", [False, True])
+def test_a_full_disk_hides_no_failure(full: Callable[[], None], block: bool) -> None:
+    record()
+    path = Path(state("journal.jsonl"))
+    if block:  # the journal ends with its block, so that not even its line can be written
+        with path.open("ab") as handle:
+            handle.write(b"\n" * (4096 - path.stat().st_size))
+    full()
+    if block:
+        with pytest.raises(OSError, match="No space left"):
+            record(status="failed")
+    else:
+        record(status="failed")
+    assert json.loads(Path(state(journal.SUMMARY)).read_text())["jobs"]["a"]["status"] == "failed"
 
 
 def test_times_in_the_future_are_unknown() -> None:

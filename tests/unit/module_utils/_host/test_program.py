@@ -154,6 +154,17 @@ def test_secrets_come_from_credentials(host: Host, tmp_path: Path) -> None:
     assert "********" in failed
 
 
+@pytest.mark.parametrize("secret", ["dump", "msg", "backup", "o", ""])
+def test_a_secret_like_a_word_of_the_journal(host: Host, secret: str) -> None:
+    host.secret("word", secret)
+    host.command("dump", "exit 3", secrets={"source.environment.WORD": "word"})
+    code, said = host.run("run", "dump")
+    assert code == FAILED, said
+    assert said.startswith("dump: failed: ")
+    assert host.runs()[0]["verb"] == "backup"
+    assert host.summary()["dump"]["status"] == "failed"
+
+
 def test_one_run_of_a_job_at_a_time(host: Host) -> None:
     host.command(
         "slow", f"touch {host.path('started')}; while test ! -e {host.path('go')}; do sleep 0.05; done; echo x"
@@ -223,6 +234,16 @@ def test_state_that_cannot_be_written_fails_no_job(host: Host) -> None:
     code, said = host.run("run", "old")
     assert (code, path.exists()) == (OK, False), said
     assert "could not be recorded" in said
+
+
+def test_jobs_that_cannot_be_listed_are_not_ok(host: Host) -> None:
+    (host.root / "etc" / "jobs").rmdir()
+    assert host.run("status")[0] == OK
+    (host.root / "etc" / "jobs").write_text("not a directory")
+    for command in ("status", "check", "list"):
+        code, said = host.run(command)
+        assert code == WRONG
+        assert "etc/jobs cannot be read" in said
 
 
 def test_warnings_are_recorded(host: Host) -> None:
