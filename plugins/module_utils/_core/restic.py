@@ -29,7 +29,13 @@ from .restic_options import ADDRESSES
 _LIMIT = 300.0  # seconds for one call that moves little
 _GRACE = 10.0  # seconds in which it removes its lock when it is stopped
 _ENVIRONMENT = re.compile(r"[A-Z][A-Z0-9_]*")
-_MISSING = re.compile(r"Is there a repository at the following location|repository does not exist", re.IGNORECASE)
+# It asks "Is there a repository at the following location?" whatever the reason is, also of a server that is down.
+_MISSING = re.compile(
+    r"repository does not exist|"
+    r"unable to open config file: (?!.*(?:access key|x509))"
+    r".*(?:(?:does not|doesn't|not) exist|no such file|not found|\b404\b|NoSuch(?:Key|Bucket))",
+    re.IGNORECASE,
+)
 _BUSY = re.compile(r"already locked", re.IGNORECASE)
 _GONE = re.compile(r"no matching ID found|no snapshot found", re.IGNORECASE)
 _EXISTS = re.compile(r"config file already exists|already initialized", re.IGNORECASE)
@@ -45,8 +51,11 @@ _DAMAGED = re.compile(
 _DEFINITE = (
     (r"wrong password|no key found", "Correct the password in restic."),
     (r"password_file|password-file|empty password", "Correct restic.password_file."),
-    (r"[Pp]ermission denied|AccessDenied|\b403\b|[Ff]orbidden", "Give this user access to the repository."),
-    (r"SignatureDoesNotMatch|InvalidAccessKeyId|\b401\b|[Uu]nauthorized", "Correct the credentials."),
+    (r"[Pp]ermission denied|Access ?Denied|\b403\b|[Ff]orbidden", "Give this user access to the repository."),
+    (
+        r"SignatureDoesNotMatch|InvalidAccessKeyId|\b401\b|[Uu]nauthorized|signature we calculated|Access Key Id you",
+        "Correct the credentials.",
+    ),
     (r"[Hh]ost key|authenticity of host", "Add the key of the server to the known_hosts file of the user."),
     (r"x509|certificate", "Set ca_bundle to the certificate of the authority of the server."),
     (r"NoSuchBucket|bucket.*does not exist", "Create the bucket, or correct its name."),

@@ -122,14 +122,19 @@ class ResticStaging:
                 write_atomically(path, data, durable=False)
         parent = [f"--parent={self._stored}"] if self._stored else ["--force"]
         entries = sorted(os.listdir(self._tree))
-        published = self._snapshot(GOOD, entries, *parent)
         try:
-            self._check(published, manifest)
+            self._check(self._snapshot(GOOD, entries, *parent), manifest)
         except BaseException:
-            self._left.append(published)
+            quietly(self._leave)
             raise
         self._published = True
         return True
+
+    def _leave(self) -> None:
+        """A call that fails may have written a snapshot nevertheless."""
+        self._snapshots.forget_listing()
+        found = [one for one in self._snapshots.of(self._name) if one.state == GOOD and one.backup == self.id]
+        self._left += [one.id for one in found if one.tags.get("by") == self._by]
 
     def _check(self, published: str, manifest: bytes) -> None:
         """Raise RepositoryError unless it has the data that was read back, and this manifest."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -95,7 +96,8 @@ def ensure_table(client: Client, name: str, key: Sequence[KeyField], definition:
     table = find_table(client, name, TargetError)
     made = table is None
     if made:
-        _create(client, name, definition.arguments if definition is not None else _plain(key))
+        with contextlib.suppress(_Exists):  # somebody else has just made it
+            _create(client, name, definition.arguments if definition is not None else _plain(key))
     until = time.monotonic() + _MAKING
     while table is None or table.status not in ("ACTIVE", "UPDATING"):
         if time.monotonic() > until:
@@ -109,6 +111,14 @@ def ensure_table(client: Client, name: str, key: Sequence[KeyField], definition:
     if made and definition is not None and definition.ttl:
         enable_ttl(client, name, definition.ttl)
     return table
+
+
+def create_table(client: Client, name: str, definition: Definition) -> Table:
+    """Create a table that nobody else has made. It need not be active yet.
+
+    :raises TargetError: it exists, or cannot be created.
+    """
+    return _table(_create(client, name, definition.arguments)["TableDescription"])
 
 
 def check_key(name: str, existing: Sequence[KeyField], key: Sequence[KeyField]) -> None:
@@ -131,12 +141,17 @@ def _plain(key: Sequence[KeyField]) -> Mapping[str, Any]:
     }
 
 
-def _create(client: Client, name: str, arguments: Mapping[str, Any]) -> None:
+class _Exists(TargetError):
+    """There is a table with that name already."""
+
+
+def _create(client: Client, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        client.ask("create_table", TableName=name, **arguments)
+        return client.ask("create_table", TableName=name, **arguments)
     except Refused as exc:
-        if exc.code != "ResourceInUseException":  # somebody else has just made it
-            raise describe_failure(TargetError, f"Creating the DynamoDB table {name}", exc) from None
+        if exc.code == "ResourceInUseException":
+            raise _Exists(f"The DynamoDB table {name} was created meanwhile.", "Run again.") from None
+        raise describe_failure(TargetError, f"Creating the DynamoDB table {name}", exc) from None
     except Exhausted as exc:
         raise describe_failure(TargetError, f"Creating the DynamoDB table {name}", exc) from None
 

@@ -143,9 +143,8 @@ class SsmRestoration:
         try:
             self._writer.write(step.wanted, step.current, step.puts, step.labels)
         except (Refused, Exhausted) as exc:
-            if step.wanted.value and step.wanted.value in str(exc):  # some messages have it
-                exc = Refused(getattr(exc, "code", "Error"), "the message of AWS contains the value")
-            raise failure(TargetError, f"Writing the parameter {self._store.prefix}{step.wanted.name}", exc) from None
+            what = f"Writing the parameter {self._store.prefix}{step.wanted.name}"
+            raise failure(TargetError, what, _without_value(exc, step.wanted)) from None
 
     def _check(self) -> None:
         """Read back what was written. Raises TargetError with the names of what differs."""
@@ -173,7 +172,8 @@ class SsmRestoration:
             try:
                 self._writer.take_back(step.wanted, step.current)
             except (Refused, Exhausted) as exc:
-                problems.append(f"{self._store.prefix}{step.wanted.name} could not be put back: {exc}.")
+                told = exc if step.current is None else _without_value(exc, step.current.parameter)
+                problems.append(f"{self._store.prefix}{step.wanted.name} could not be put back: {told}.")
         return " ".join(problems)
 
 
@@ -200,6 +200,13 @@ def _refusals(step: Step) -> Iterator[str]:
         yield "its tier is Advanced and can't be changed to Standard"
     if step.current.full:
         yield f"it has {HISTORY} versions, and the oldest one has a label, so that it can't be removed for a new one"
+
+
+def _without_value(exc: Exception, parameter: Parameter) -> Exception:
+    """Some messages have the value, which may be a secret."""
+    if parameter.value and parameter.value in str(exc):
+        return Refused(getattr(exc, "code", "Error"), "the message of AWS contains the value")
+    return exc
 
 
 def _differs(wanted: Parameter, now: Optional[Existing], refused: set[str]) -> bool:

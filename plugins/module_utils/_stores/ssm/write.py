@@ -23,6 +23,7 @@ class Writer:
         self.notes: list[str] = []
         self.refused: set[str] = set()
         self._client = client
+        self._foreign: set[str] = set()  # what others made when this run was about to
         self._prefix = prefix
 
     def write(self, wanted: Parameter, current: Optional[Existing], puts: bool, labels: Sequence[str]) -> None:
@@ -38,6 +39,8 @@ class Writer:
         """Bring a parameter to the state that it had, also after a failure. Raises Refused or Exhausted."""
         name = self._prefix + wanted.name
         if former is None:
+            if name in self._foreign:
+                return
             with contextlib.suppress(_Gone):
                 self._ask("delete_parameter", Name=name)
             return
@@ -72,7 +75,12 @@ class Writer:
             arguments["Overwrite"] = True
         elif wanted.tags:
             arguments["Tags"] = [{"Key": key, "Value": value} for key, value in wanted.tags.items()]
-        return int(self._client.ask("put_parameter", **arguments)["Version"])
+        try:
+            return int(self._client.ask("put_parameter", **arguments)["Version"])
+        except Refused as exc:
+            if exc.code == "ParameterAlreadyExists":
+                self._foreign.add(arguments["Name"])
+            raise
 
     def _tag(self, name: str, wanted: Mapping[str, str], current: Mapping[str, str]) -> None:
         surplus = sorted(set(current) - set(wanted))

@@ -319,6 +319,45 @@ def test_what_is_missing_afterwards_is_named(server: Server) -> None:
             server.restore(copy, prefix=new, endpoint_url=proxy.url)
 
 
+def test_what_others_write_to_an_existing_table_during_a_restore_is_told(server: Server) -> None:
+    server.create("things")
+    server.put("things", item("a"), item("b"))
+    copy = server.backup()
+    server.put("things", item("a", other={"S": "x"}))
+    written: list[str] = []
+
+    def fault(operation: str, number: int) -> str:
+        if operation == "BatchWriteItem" and not written:
+            written.append(operation)
+            server.put("things", item("new"))
+        return throttle_proxy.NOTHING
+
+    with throttle_proxy.proxy(server.url) as proxy:
+        proxy.fault = fault
+        ready = server.restore(copy, endpoint_url=proxy.url)
+    assert "Others have written 1 items" in ready.notes[0]
+    assert server.items("things") == {"a": item("a"), "b": item("b"), "new": item("new")}
+
+
+def test_a_table_that_others_create_meanwhile_stays(server: Server) -> None:
+    server.create("things")
+    server.put("things", item("a"))
+    copy = server.backup()
+    server.boto.delete_table(TableName=server.prefix + "things")
+
+    def fault(operation: str, number: int) -> str:
+        if operation == "CreateTable":
+            server.create("things")
+            server.put("things", item("theirs"))
+        return throttle_proxy.NOTHING
+
+    with throttle_proxy.proxy(server.url) as proxy:
+        proxy.fault = fault
+        with pytest.raises(TargetError, match="was created meanwhile"):
+            server.restore(copy, endpoint_url=proxy.url)
+    assert server.items("things") == {"theirs": item("theirs")}
+
+
 def test_read_capacity_is_limited(server: Server) -> None:
     server.create("things")
     server.put("things", *(item(f"i{number}", text={"S": "x" * 4000}) for number in range(60)))

@@ -258,6 +258,22 @@ def test_a_failed_restore_is_taken_back(place: Parameters) -> None:
     assert place.values() == {"a": "2", "c": "2"}
 
 
+def test_a_parameter_that_others_create_meanwhile_stays(place: Parameters) -> None:
+    place.put("a", "1")
+    copy = place.backup()
+    place.boto.delete_parameter(Name=place.prefix + "a")
+
+    def fault(operation: str, _number: int) -> str:
+        if operation == "PutParameter":
+            place.put("a", "theirs")
+        return throttle_proxy.NOTHING
+
+    place.proxy.fault = fault
+    with place.prepare(copy) as ready, pytest.raises(TargetError, match="Writing the parameter .*a: "):
+        ready.apply()
+    assert place.values() == {"a": "theirs"}
+
+
 def test_a_damaged_backup_changes_nothing(place: Parameters) -> None:
     place.put("a", "1")
     copy = place.backup()

@@ -213,6 +213,32 @@ def test_requests_that_can_not_be_met(restic: Restic, document: Any, place: dict
             restic("backup", check=check, source=document.store, restic={"password": "wrong"})
 
 
+@pytest.mark.parametrize("verb", ["backup_info", "restore", "backup"])
+def test_a_server_that_is_down_is_not_an_empty_repository(restic: Restic, document: Any, verb: str) -> None:
+    document.fill(1)
+    more = {"backup": {"source": document.store}, "restore": {"target": document.store}}.get(verb, {})
+    with pytest.raises(Unreachable, match="refused"):
+        restic(verb, check=True, repository="rest:http://127.0.0.1:1/", **more)
+
+
+def test_what_failed_does_not_count(
+    restic: Restic, place: dict[str, Any], document: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also when the program fails after it has written the snapshot."""
+    document.fill(1)
+    program = tmp_path / "bin" / "restic"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\n{shutil.which("restic")} "$@" || exit\ncase "$*" in *state=good*) echo Fatal: late >&2; exit 3;; esac\n'
+    )
+    program.chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+        with pytest.raises(Unreachable, match="late"):
+            restic("backup", source=document.store)
+    assert not [one for one in snapshots(place) if "id" in one]
+
+
 def test_without_the_program(restic: Restic, document: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     document.fill(1)
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import sqlite3
@@ -19,6 +20,7 @@ from .items import Line, line_of
 # What is known of an item of the backup. Items of the table that are not in the backup have no row.
 _MISSING, _EQUAL, _OTHER = 0, 1, 2
 _MANY = 10_000
+_numbers = itertools.count(1)  # of files: one can be in use when a table is read back
 
 
 class Differences(NamedTuple):
@@ -37,7 +39,7 @@ class Index:
         :param lines: the items of the backup as JSON.
         :raises NoSpace: there is none in scratch.
         """
-        self._path = os.path.join(scratch, "items.db")
+        self._path = os.path.join(scratch, f"items-{next(_numbers)}.db")
         self._database = sqlite3.connect(self._path, isolation_level=None)
         try:
             with self._spaced():

@@ -15,7 +15,7 @@ from ...._core.errors import DamagedBackup, NoSpace, TargetError
 from ...._core.files import os_errors
 from ...._core.repeated_files import RepeatedFiles
 from ...base import Copy
-from ..tables import Table, check_key, drop_table, ensure_table, find_table
+from ..tables import Table, check_key, create_table, drop_table, ensure_table, find_table
 from ..values import KeyField
 from ..write import Writer
 from .index import Index
@@ -156,9 +156,8 @@ class CreatedTable(TableRestoration):
 
     def apply(self) -> None:
         part = self.part
-        if part.find() is not None:
-            raise TargetError(f"The DynamoDB table {part.table_name} was created meanwhile.", "Run again.")
         part.progress.start(f"Restoring {part.table_name}", unit="bytes")
+        self._made = create_table(part.store.client, part.table_name, creation(part.settings))
         self._made = ensure_table(part.store.client, part.table_name, part.key, creation(part.settings))
         part.put(self._made, (_PUT % text for text in part.texts()))
         self.notes += part.check(self._made)
