@@ -214,13 +214,16 @@ def _as_copied(request: CopyRequest, history: History, one: Wanted) -> Wanted:
 
 
 def _check_encryption(request: CopyRequest, history: History, missing: Sequence[Manifest]) -> None:
-    """Raise InvalidRequest when a copy would not be encrypted, although others are since its time, or are newer."""
+    """Raise InvalidRequest when a copy would not be encrypted, although others are since its time, or are newer; or
+    would tell a name that is hidden.
+    """
     newest = history.newest
     encrypted = [one.manifest.created for one in history.entries if one.manifest and one.manifest.envelope]
     noted = required_since(request.target, request.name)
     since = min([*encrypted, *([noted] if noted else [])], default=None)
     plain = [one.created for one in missing if one.envelope is None]
-    if any(newest is None or one > newest.created or (since and one >= since) for one in plain):
+    hides = bool(plain) and request.target.hides_names
+    if hides or any(newest is None or one > newest.created or (since and one >= since) for one in plain):
         check_plain_allowed(request.target, request.name, newest)
 
 

@@ -102,3 +102,17 @@ def test_without_the_key_or_encryption(hidden: Any, document: Any, key: Key) -> 
     document.fill(2)
     with pytest.raises(InvalidRequest, match="names_key requires|encrypt_to"):
         hidden("restore", target=document.store, identity=key.identity, on_existing="replace")
+
+
+def test_no_plain_copy_tells_the_name(run: Any, document: Any, key: Key, tmp_path: Path) -> None:
+    """Not even an old one, which may lie beside encrypted ones elsewhere."""
+    ids = []
+    for records in (1, 2):
+        document.fill(records)
+        ids.append(run("backup", name=NAME, source=document.store)["backup"]["id"])
+    source, to = {"repository": str(tmp_path / "backups")}, {"repository": str(tmp_path / "off"), "names_key": SECRET}
+    run("backup_copy", name=NAME, **{"from": source, "to": {**to, "encrypt_to": [key.recipient]}})
+    for check in (True, False):
+        with pytest.raises(InvalidRequest, match="names_key requires encrypted backups"):
+            run("backup_copy", check, name=NAME, which=ids[0], **{"from": source, "to": to})
+    assert NAME.encode() not in everything(tmp_path / "off")

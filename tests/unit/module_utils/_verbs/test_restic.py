@@ -229,7 +229,8 @@ def test_what_failed_does_not_count(
     program = tmp_path / "bin" / "restic"
     program.parent.mkdir()
     program.write_text(
-        f'#!/bin/sh\n{shutil.which("restic")} "$@" || exit\ncase "$*" in *state=good*) echo Fatal: late >&2; exit 3;; esac\n'
+        f'#!/bin/sh\n{shutil.which("restic")} "$@" || exit\n'
+        'case "$*" in *state=good*) echo Fatal: late >&2; exit 3;; esac\n'
     )
     program.chmod(0o755)
     with monkeypatch.context() as patch:
