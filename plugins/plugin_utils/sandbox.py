@@ -193,6 +193,8 @@ def _outermost(paths: Sequence[str]) -> list[str]:
     """Without those that lie in others, as each is a mount of its own."""
     kept: list[str] = []
     for path in sorted({os.path.normpath(one) for one in paths}):
+        if re.search(r"[\x00-\x1f\x7f]", path):
+            raise InvalidRequest(f"{path!r} contains a control character.", "Rename it, or set sandbox=false.")
         if not path.startswith("/"):
             raise InvalidRequest(f"{path} must be an absolute path.", "A unit has no home directory.")
         if path == "/":
@@ -216,4 +218,4 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _quoted(path: str) -> str:
     escaped = path.replace("\\", "\\\\").replace("%", "%%").replace('"', '\\"')
-    return f'"{escaped}"' if re.search(r"\s", path) else escaped
+    return f'"{escaped}"' if re.search(r"[\s'\"]", path) else escaped

@@ -4,6 +4,7 @@
 """day2 record-failure: records runs whose program could not, as it never started or was killed.
 
 The unit that systemd starts on failure (day2-failed@NAME) calls it with what it knows in the environment.
+day2 forget-removed is called by the role, once it has removed jobs.
 """
 
 from __future__ import annotations
@@ -49,6 +50,16 @@ def record_failure(name: str) -> int:
         journal.record(entry, names())
     except (OSError, WrongJob) as exc:
         complain(f"{name}: The run could not be recorded: {exc}.")
+        return 1
+    return 0
+
+
+def forget_removed() -> int:
+    """Forget the state of jobs that the role has removed. Raises WrongJob if those that remain cannot be determined."""
+    try:
+        journal.forget_others(names())
+    except OSError as exc:
+        complain(f"The state of removed jobs could not be removed: {exc}.")
         return 1
     return 0
 

@@ -42,6 +42,16 @@ def record(entry: Mapping[str, Any], existing: Sequence[str]) -> None:
             _write_summary(_small({name: one for name, one in jobs.items() if name in existing}))
 
 
+def forget_others(existing: Sequence[str]) -> None:
+    """Remove jobs that no longer exist from the summary: their last failure is of no interest. Raises OSError."""
+    if not os.path.lexists(state(SUMMARY)):
+        return
+    with _guard():
+        jobs = summary()
+        if set(jobs) - set(existing):
+            _write_summary(_small({name: one for name, one in jobs.items() if name in existing}))
+
+
 def runs() -> list[dict[str, Any]]:
     """All runs in the journal, oldest first. A torn line is skipped."""
     try:

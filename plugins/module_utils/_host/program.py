@@ -49,6 +49,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             from .ended import record_failure
 
             return record_failure(options.name)
+        if options.command == "forget-removed":
+            from .ended import forget_removed
+
+            return forget_removed()
         return _show(options)
     except InvalidRequest as exc:
         complain(exc)
@@ -83,6 +87,7 @@ def _parser() -> _Parser:
     how.add_argument("--due", metavar="EVERY", help="for cron: run only if the job has not run in this interval")
     one.add_argument("--splay", default="0", metavar="TIME", help="with --due: delay, up to this time; always the same")
     commands.add_parser("record-failure").add_argument("name")  # of systemd, so it is not in the help
+    commands.add_parser("forget-removed")  # of the role
     commands.add_parser("list")
     commands.add_parser("explain").add_argument("name")
     for command in ("status", "check"):

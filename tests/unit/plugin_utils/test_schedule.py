@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
+from ansible_collections.day2.ops.plugins.module_utils._verbs.registry import VERBS
+from ansible_collections.day2.ops.plugins.plugin_utils.sandbox import sandbox
 from ansible_collections.day2.ops.plugins.plugin_utils.schedule import scheduled_job
 
 DEFAULTS = {"random_delay": "10m", "timeout": "2h", "program": "/usr/bin/python3 -I /usr/local/bin/day2"}
@@ -186,3 +190,25 @@ def test_long_durations_have_no_exponents() -> None:
     assert directives(made["service"], "TimeoutStartSec") == ["1209600s"]
     assert directives(made["timer"], "RandomizedDelaySec") == ["1036800s"]
     assert json.loads(made["job"])["arguments"]["lock_timeout"] == "1209600s"
+
+
+def test_quotes_in_paths() -> None:
+    made = files({**BACKUP, "repository": '/srv/o\'brien/"x"/day2'})["service"]
+    assert directives(made, "ReadWritePaths") == ['"-/srv/o\'brien/\\"x\\""']
+
+
+def test_no_path_adds_a_line_to_a_unit() -> None:
+    with pytest.raises(InvalidRequest, match="contains a control character"):
+        files({**BACKUP, "repository": "/srv/a\nExecStartPre=x/day2"})
+
+
+def test_modules_without_a_sandbox_are_documented() -> None:
+    without = set()
+    for verb in VERBS:
+        try:
+            sandbox(verb, {"repository": "/srv/a"})
+        except InvalidRequest:
+            without.add(verb)
+    text = Path(__file__).parents[3].joinpath("roles/schedule/meta/argument_specs.yml").read_text()
+    named = text.partition("Set to V(false) if")[2].partition("have no sandbox")[0]
+    assert set(re.findall(r"V\((\w+)\)", named)) == without

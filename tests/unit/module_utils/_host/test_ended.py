@@ -44,3 +44,14 @@ def test_state_that_cannot_be_written(host: Host) -> None:
     assert code == 1
     assert "old: The run could not be recorded" in said
     assert "Traceback" not in said
+
+
+def test_a_removed_job_is_not_reported(host: Host) -> None:
+    assert host.run("forget-removed") == (0, "")
+    host.job("old", "retention", {"ruls": []})
+    host.old_files("kept")
+    host.run("run", "old")
+    host.run("run", "kept")
+    (host.root / "etc" / "jobs" / "old.json").unlink()
+    assert host.run("forget-removed") == (0, "")
+    assert sorted(host.summary()) == ["kept"]
