@@ -20,7 +20,7 @@ description:
     timers, which the role P(day2.ops.postgresql_pitr#role) sets up.
   - If C(archive_mode) has to be enabled, the server must be restarted. The module never restarts it. It returns
     RV(restart_needed); run it again after the restart.
-  - A server that already archives elsewhere (C(archive_command) or C(archive_library)) is refused.
+  - A server that already archives elsewhere (C(archive_command) or C(archive_library)) is refused, and so is a standby.
   - Programs are run as the owner of the data directory. The module requires pgBackRest 2.39 or later and C(psql), and
     works with the versions of Debian 12 (pgBackRest 2.45, PostgreSQL 15).
 extends_documentation_fragment:

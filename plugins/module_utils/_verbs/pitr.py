@@ -83,9 +83,16 @@ def _result(copy: Copy, done: Optional[Restored], check: bool, began: float) -> 
             "before": "",
             "after": f"{target.directory}: stanza {copy.stanza.name} at {copy.moment}\n" if copy.changed else "",
         },
-        "warnings": list(done.notes) if done else [],
+        "warnings": [*(done.notes if done else ()), *_not_running(copy)],
         "duration_s": round(time.monotonic() - began, 3),
     }
+
+
+def _not_running(copy: Copy) -> list[str]:
+    """Of a copy that exists: a killed run did not start it, or somebody has stopped it."""
+    if copy.changed or copy.running or not copy.target.keep_running:
+        return []
+    return [f"The server of {copy.target.directory} does not run. Start it: pg_ctl -D {copy.target.directory} start."]
 
 
 def _message(copy: Copy, done: Optional[Restored], check: bool) -> str:

@@ -123,6 +123,18 @@ def test_moments_out_of_range(ready: Archived, at: str, words: str, check: bool)
     assert not (ready.directory / "never").exists()
 
 
+def test_the_range_begins_where_a_restore_succeeds(ready: Archived) -> None:
+    (one,) = run(backup_info, **given_for(ready))["sets"]
+    begin = one["pitr"]["earliest"]
+    wait_until(lambda: ready.execute(NOW) > begin)
+    ready.execute("CREATE TABLE IF NOT EXISTS begun (n int)")
+    ready.archived()
+    run(restore, **given_for(ready, target=target(ready, "begin", 5446, keep_running=False), at=begin))
+    before = one["backups"][-1]["created"]
+    with pytest.raises(RepositoryError, match="is before the range"):
+        run(restore, True, **given_for(ready, target=target(ready, "never", 5440), at=before))
+
+
 def test_the_live_server_is_never_a_target(ready: Archived) -> None:
     with pytest.raises(TargetError, match="is not empty, and a data directory is never replaced"):
         run(restore, **given_for(ready, target=target(ready, "data", 5441)))
@@ -281,7 +293,9 @@ def test_s3_over_tls_and_encrypted(tmp_path: Path) -> None:
         assert CREDENTIALS["secret_access_key"] not in re.findall("(?m)^repo1-.*key.*=(.*)$", first["diff"]["after"])
         assert wanted["encryption_key"] not in json.dumps(first)
         server.restart()
-        assert run(postgresql_pitr, **wanted)["pitr"]["encrypted"] is True
+        done = run(postgresql_pitr, **wanted)
+        assert done["pitr"]["encrypted"] is True
+        wait_until(lambda: server.execute(NOW) > done["pitr"]["earliest"])
         server.execute("CREATE TABLE ev AS SELECT 1 AS n")
         at = server.execute(NOW)
         server.execute("INSERT INTO ev VALUES (2)")
@@ -304,3 +318,80 @@ def test_s3_over_tls_and_encrypted(tmp_path: Path) -> None:
 def test_options_that_mean_nothing(ready: Archived, given: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidRequest, match=words):
         run(restore, **{**given_for(ready, target=target(ready, "never", 5440)), **given})
+
+
+def test_tablespaces_of_others_are_left_alone(ready: Archived) -> None:
+    """One created after the backup would be replayed where the server has it; those beside may be in use."""
+    place, beside = ready.directory / "space", ready.directory / "spaced.tablespaces"
+    ready.as_postgres("mkdir", place, beside)
+    given = given_for(ready, target=target(ready, "spaced", 5443))
+    for check in (True, False):
+        with pytest.raises(TargetError, match=r"spaced.tablespaces exists"):
+            run(restore, check, **given)
+    ready.as_postgres("rmdir", beside)
+    ready.execute(f"CREATE TABLESPACE late LOCATION '{place}'", "CREATE TABLE spaced (n int) TABLESPACE late")
+    ready.archived()
+    try:
+        for check in (True, False):
+            with pytest.raises(TargetError, match=rf"a tablespace at {place} that was created after the backup"):
+                run(restore, check, **given)
+        assert list(ready.directory.glob("*spaced*")) == []
+        command = ["pgbackrest", f"--config={ready.options['config']}", f"--stanza={ready.stanza}"]
+        ready.as_postgres(*command, "--type=incr", "backup")
+        run(restore, **given)
+        (link,) = (ready.directory / "spaced" / "pg_tblspc").iterdir()
+        assert link.readlink() == beside / "late"
+        for name in ("max_logical_replication_workers", "synchronous_standby_names", "external_pid_file"):
+            assert ready.execute(f"SHOW {name}", port=5443) in ("", "0")
+        ready.as_postgres(ready.programs / "pg_ctl", "-D", ready.directory / "spaced", "-w", "-s", "stop")
+    finally:
+        ready.execute("DROP TABLE IF EXISTS spaced", "DROP TABLESPACE late")
+
+
+def test_a_copy_that_does_not_run_is_told(ready: Archived) -> None:
+    ready.execute("CREATE TABLE IF NOT EXISTS told (n int)")
+    at = ready.execute(NOW)
+    ready.execute("INSERT INTO told VALUES (1)")
+    ready.archived()
+    given = given_for(ready, target=target(ready, "told", 5444, keep_running=False), at=at)
+    run(restore, **given)
+    assert run(restore, **given)["warnings"] == []
+    given["target"]["keep_running"] = True
+    for check in (True, False):
+        (warning,) = run(restore, check, **given)["warnings"]
+        assert "told does not run. Start it: pg_ctl -D" in warning
+
+
+def test_the_configuration_of_the_server_does_not_lead_back_to_it(ready: Archived) -> None:
+    """What it says of places is of the server in use; a log elsewhere would hide why the copy fails."""
+    settings = ready.data / "postgresql.conf"
+    text = settings.read_text()
+    settings.write_text(f"{text}\ndata_directory = '{ready.data}'\nlogging_collector = on\nlc_messages = 'C'\n")
+    command = ["pgbackrest", f"--config={ready.options['config']}", f"--stanza={ready.stanza}"]
+    try:
+        ready.as_postgres(*command, "--type=incr", "backup")
+        ready.execute("CHECKPOINT")
+        at = ready.execute(NOW)
+        ready.archived()
+        with pytest.raises(RepositoryError, match="has no transaction after"):
+            run(restore, **given_for(ready, target=target(ready, "back", 5445), at=at))
+        run(restore, **given_for(ready, target=target(ready, "back", 5445)))
+        assert ready.execute("SHOW data_directory", port=5445) == str(ready.directory / "back")
+    finally:
+        settings.write_text(text)
+
+
+def test_a_short_timeout_is_not_none(ready: Archived) -> None:
+    predicted = run(postgresql_pitr, True, **ready.options, archive_timeout="400ms")
+    assert "archive_timeout = 1\n" in predicted["diff"]["after"]
+
+
+def test_a_standby_is_refused_before_anything_is_written() -> None:
+    with archived() as server:
+        server.stop()
+        server.as_postgres("touch", server.data / "standby.signal")
+        server.start()
+        for check in (True, False):
+            with pytest.raises(TargetError, match="is a standby"):
+                run(postgresql_pitr, check, **server.options)
+        assert not Path(server.options["config"]).exists()

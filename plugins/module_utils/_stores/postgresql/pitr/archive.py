@@ -96,8 +96,12 @@ class Archive(NamedTuple):
 
     @property
     def earliest(self) -> Optional[float]:
-        """The first moment that can be restored."""
-        return self.good[0].stop if self.good else None
+        """The first moment that can be restored. The end of a backup is known to the second, and must be before it."""
+        return self.good[0].stop + 1 if self.good else None
+
+    def suited(self, at: Optional[datetime]) -> Sequence[BaseBackup]:
+        """The backups that were complete at a moment; pgBackRest takes the last one. None: at the end."""
+        return [one for one in self.backups if at is None or one.stop + 1 <= at.timestamp()]
 
     @property
     def latest(self) -> Optional[float]:

@@ -9,6 +9,7 @@ The stanza is created before the server is told to archive: otherwise its first 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
@@ -112,10 +113,12 @@ def _settings(stanza: Stanza, options: Mapping[str, Any]) -> tuple[dict[str, str
 
     Raises TargetError if it archives elsewhere, or a setting can't be changed.
     """
+    if stanza.query("SELECT to_json(pg_catalog.pg_is_in_recovery())"):
+        raise TargetError("The server is a standby, and pgBackRest needs the primary.", "Run it on the primary.")
     found = stanza.query(_SETTINGS)
     command = archive_command(stanza)
     _check_other_archive(found, command)
-    seconds = round(parse_duration(options["archive_timeout"]))
+    seconds = math.ceil(parse_duration(options["archive_timeout"]))  # 0 would be for ever
     wanted = {"archive_mode": "on", "archive_command": command, "archive_timeout": str(seconds)}
     if found["archive_mode"]["now"] == "always" or found["archive_mode"]["configured"] == "always":
         wanted["archive_mode"] = "always"

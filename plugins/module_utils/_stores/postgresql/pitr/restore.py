@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import socket
 import stat
 import time
@@ -26,6 +27,7 @@ from ...._core.progress import Progress
 from ...._core.run_lock import RunLock
 from ...._core.units import format_size, format_time
 from ..cluster.programs import find, major_of
+from . import tablespaces
 from .archive import Archive, look, shown
 from .stanza import Place, Stanza, complaint_of, run_as
 
@@ -144,6 +146,8 @@ def _check_target(copy: Copy) -> None:
         raise TargetError(f"Another server uses port {target.port}: {socket_of(target)}.", "Set another port.")
     if not os.path.isdir(target.socket_directory):
         raise TargetError(f"{target.socket_directory} does not exist.", "Set host to a directory for the socket.")
+    left = os.path.lexists(prepared_for(target.directory))
+    tablespaces.check(copy.stanza, copy.archive, copy.at, target.directory, left)
     _program(copy)
     needed = copy.archive.good[-1].size
     if free_bytes(parent) < needed:
@@ -198,6 +202,9 @@ def apply(copy: Copy, progress: Progress, lock_timeout: float) -> Restored:
     lock = RunLock(parent, info.st_dev, info.st_ino)
     lock.take(lock_timeout)
     try:
+        if _existing(copy.stanza, copy.target, copy.at):
+            raise TargetError(f"Another run has created {copy.target.directory} meanwhile.", "Run again.")
+        _check_target(copy)
         prepared = prepared_for(copy.target.directory)
         notes = _remove_left(copy, prepared)
         try:
@@ -223,11 +230,7 @@ def _remove_left(copy: Copy, prepared: str) -> list[str]:
 
 def _discard(copy: Copy, prepared: str) -> list[str]:
     with acting_as(copy.stanza.user):
-        return [*discard(_tablespaces(copy.target.directory)), *discard(prepared)]
-
-
-def _tablespaces(directory: str) -> str:
-    return f"{directory}.tablespaces"
+        return [*discard(tablespaces.directory_of(copy.target.directory)), *discard(prepared)]
 
 
 def _build(copy: Copy, prepared: str, progress: Progress) -> Restored:
@@ -243,10 +246,11 @@ def _build(copy: Copy, prepared: str, progress: Progress) -> Restored:
         *moment,
         *([] if copy.at is None else ["--target-action=promote"]),
         "--archive-mode=off",
-        f"--tablespace-map-all={_tablespaces(target.directory)}",
+        f"--tablespace-map-all={tablespaces.directory_of(target.directory)}",
         "restore",
         limit=None,
     )
+    tablespaces.check_restored(copy.stanza, prepared)
     _configure(copy, prepared)
     progress.start(f"Replaying WAL until {copy.moment}")
     _start(copy, prepared)
@@ -278,11 +282,14 @@ def _configure(copy: Copy, prepared: str) -> None:
 
 
 def _settings(target: Target) -> str:
-    """Those of the copy, after all others."""
+    """Those of the copy, after all others: it must not act in place of the server in use, and says why it fails."""
     folder = target.socket_directory.replace("'", "''")
     return (
         f"\n# of this copy\nport = {target.port}\nlisten_addresses = ''\nunix_socket_directories = '{folder}'\n"
-        "archive_mode = off\narchive_command = ''\nprimary_conninfo = ''\nssl = off\n"
+        "archive_mode = off\narchive_command = ''\narchive_cleanup_command = ''\nrecovery_end_command = ''\n"
+        # a subscription would take changes from the publisher that the server in use then never gets
+        "max_logical_replication_workers = 0\nprimary_conninfo = ''\nsynchronous_standby_names = ''\n"
+        "external_pid_file = ''\nlogging_collector = off\nlog_destination = 'stderr'\nlc_messages = 'C'\nssl = off\n"
     )
 
 
@@ -299,7 +306,8 @@ def _start(copy: Copy, directory: str) -> None:
     """Start a server, and wait until it can be written to. Raises an error with what its log says."""
     log = os.path.join(directory, "day2-restored.log")
     # what a standby would need is not needed, and its settings may be larger than those known here
-    options = "-c hot_standby=off"
+    # and a data_directory in its configuration is that of the server in use; a shell reads the options
+    options = f"-c hot_standby=off -c {shlex.quote(f'data_directory={directory}')}"
     argv = [_program(copy), "start", "-s", "-w", "-t", _FOREVER_S, "-D", directory, "-l", log, "-o", options]
     status, out, said = run_as(copy.stanza.user, argv, None, "pg_ctl start")
     while not status and not _is_ready(directory):  # it still replays
