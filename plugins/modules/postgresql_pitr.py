@@ -89,6 +89,9 @@ options:
   settings:
     description: More options of pgBackRest, such as C(repo1-s3-key-type).
     type: dict
+  secrets:
+    description: More options of pgBackRest whose values are secret, such as C(repo1-azure-key). O(settings) must not have them.
+    type: dict
   config:
     description:
       - Configuration file to write. The default is C(/etc/pgbackrest/conf.d/STANZA.conf). A file that was not created by

@@ -32,6 +32,7 @@ ARGUMENTS: dict[str, Any] = {
         "check_timeout": {"type": "str", "default": "1m"},
         "first_backup": {"type": "bool", "default": True},
         "settings": {"type": "dict"},
+        "secrets": {"type": "dict", "no_log": True},
         "config": {"type": "path"},
     },
 }

@@ -173,6 +173,7 @@ def killed_at(sign: Path, given: dict[str, Any]) -> Iterator[None]:
 
 
 def test_a_moment_after_the_last_transaction_is_refused(ready: Archived) -> None:
+    ready.execute("CREATE TABLE IF NOT EXISTS last (n int)", "INSERT INTO last VALUES (1)")
     ready.execute("CHECKPOINT")
     at = ready.execute(NOW)
     ready.archived()
@@ -268,6 +269,7 @@ def test_another_archive_is_not_taken_away(ready: Archived) -> None:
         ({"data_directory": "/etc"}, "is not a data directory"),
         ({"stanza": "a b"}, "is not a name of a stanza"),
         ({"settings": {"repo1-path": "/a\nb"}}, "can't be written"),
+        ({"settings": {"repo1-azure-key": "hidden"}}, "Set secrets.repo1-azure-key instead"),
     ],
 )
 def test_requests_that_are_refused(ready: Archived, given: dict[str, Any], words: str) -> None:
@@ -379,6 +381,20 @@ def test_the_configuration_of_the_server_does_not_lead_back_to_it(ready: Archive
         assert ready.execute("SHOW data_directory", port=5445) == str(ready.directory / "back")
     finally:
         settings.write_text(text)
+
+
+def test_secrets_are_written_and_not_shown(ready: Archived) -> None:
+    predicted = run(postgresql_pitr, True, **ready.options, secrets={"repo1-azure-key": "hidden"})
+    assert "repo1-azure-key=\u2026\n" in predicted["diff"]["after"]
+    assert "hidden" not in json.dumps(predicted)
+
+
+@pytest.mark.parametrize("port", ["abc", "-1", ""])
+def test_a_port_that_is_none(tmp_path: Path, port: str) -> None:
+    config = tmp_path / "pgbackrest.conf"
+    config.write_text(f"[main]\npg1-path=/nowhere\npg1-port={port}\n")
+    with pytest.raises(RepositoryError, match="has the port"):
+        run(restore, name="main", repository=f"pgbackrest:{config}", target={"type": "postgresql"})
 
 
 def test_a_short_timeout_is_not_none(ready: Archived) -> None:

@@ -21,6 +21,9 @@ from .stanza import CONFIGURATIONS, Place
 
 HEADER = "# Managed by day2.ops.postgresql_pitr: changes are overwritten.\n"
 _SECRET = re.compile(r"(?m)^([^=\n]*(?:pass|secret|key|token)[^=\n]*)=.*$")
+_SECRET_OPTION = re.compile(
+    r"repo\d+-(?:azure-key|cipher-pass|s3-key|s3-key-secret|s3-token|sftp-private-key-passphrase)"
+)
 _SAFE_PATH = re.compile(r"/[A-Za-z0-9/._-]+")
 _MODE = 0o640
 # Of our options of S3; the others are those of uploads by ourselves.
@@ -108,13 +111,21 @@ def text_of(name: str, options: Mapping[str, Any], place: Place) -> str:
     values["repo1-retention-full"] = options["keep_full"]
     if options["keep_diff"] is not None:
         values["repo1-retention-diff"] = options["keep_diff"]
-    values.update(options["settings"] or {})
+    values.update({**_not_secret(options["settings"] or {}), **(options["secrets"] or {})})
     lines = []
     for key, value in sorted(values.items()):
         if not re.fullmatch(r"[a-z0-9-]+", key) or re.search(r"[\r\n\0]", str(value)):
             raise InvalidRequest(f"{key} can't be written to the configuration.", "Use one line for each setting.")
         lines.append(f"{key}={value}\n")
     return f"{HEADER}[{name}]\n{''.join(lines)}"
+
+
+def _not_secret(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings. Raises InvalidRequest for those whose values would be in logs and results."""
+    for key in settings:
+        if _SECRET_OPTION.fullmatch(key):
+            raise InvalidRequest(f"settings.{key} is a secret, which would be logged.", f"Set secrets.{key} instead.")
+    return settings
 
 
 def _repository(options: Mapping[str, Any]) -> dict[str, Any]:

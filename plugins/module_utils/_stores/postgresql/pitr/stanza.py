@@ -195,9 +195,10 @@ def _place_in(name: str, config: str) -> Place:
             f"The configuration of pgBackRest has no stanza {name} with pg1-path.",
             "Set it up with postgresql_pitr, or set repository to pgbackrest:FILE.",
         )
-    return Place(
-        values["pg1-path"], int(values.get("pg1-port", 5432)), values.get("pg1-socket-path", "/var/run/postgresql")
-    )
+    port = values.get("pg1-port", "5432")
+    if not re.fullmatch("[0-9]{1,5}", port):
+        raise RepositoryError(f"The configuration of stanza {name} has the port {port}.", "Correct pg1-port.")
+    return Place(values["pg1-path"], int(port), values.get("pg1-socket-path", "/var/run/postgresql"))
 
 
 def read_values(name: str, config: str) -> Mapping[str, str]:
