@@ -14,7 +14,6 @@
 from __future__ import annotations
 
 import fnmatch
-import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
@@ -22,7 +21,7 @@ from decimal import Decimal
 from typing import Any, Callable, Optional
 
 from .errors import Day2Error, InvalidRequest
-from .records import canonical
+from .records import canonical, is_finite
 from .units import parse_duration, parse_time
 
 Test = Callable[[Any], bool]
@@ -100,14 +99,22 @@ class Where:
 
     def _group(self, group: str, inner: Any, path: str, depth: int) -> Test:
         if group == "not":
-            test = self._condition(inner, path, depth)
-            return lambda record: not test(record)
+            return self._not(self._condition(inner, path, depth))
         if group == "all":
             return self._every(inner, path, depth)
         if not isinstance(inner, (list, tuple)) or not inner:
             raise InvalidRequest(f"{path} is not a list of conditions.", _HINT)
         tests = [self._condition(one, f"{path}[{number}]", depth) for number, one in enumerate(inner)]
         return lambda record: any(test(record) for test in tests)
+
+    def _not(self, test: Test) -> Test:
+        """A test that does not hold either where a value had to be a time, and is none: nothing is known about it."""
+
+        def opposite(record: Any) -> bool:
+            before = self.without_time
+            return not test(record) and self.without_time == before
+
+        return opposite
 
     def _value(self, record: Any, field: str) -> Any:
         value = _member(record, field)
@@ -251,7 +258,7 @@ def instant(value: Any) -> Optional[datetime]:
         return _text_instant(value)
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         return None
-    if not math.isfinite(value) or not _EARLIEST <= value < _LATEST:
+    if not is_finite(value) or not _EARLIEST <= value < _LATEST:
         return None
     unit = 1 if value < _SECONDS else 1000 if value < _MILLISECONDS else 10**6
     return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=int(Decimal(value) * (10**6 // unit)))

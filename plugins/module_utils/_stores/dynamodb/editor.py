@@ -13,7 +13,7 @@ from typing import Any
 from ..._core.aws import Exhausted, Refused
 from ..._core.errors import TargetError, Violation
 from ..._core.records import canonical
-from ..records.editor import Change, words_of_key
+from ..records.editor import Change, Incomplete, cannot_write
 from ..records.model import Info, Record
 from .client import describe_failure
 from .target import DynamodbTarget
@@ -26,17 +26,29 @@ class DynamodbEditor(DynamodbTarget):
     """Tables as a target. Each item is changed by a call of its own, with the condition that it is as it was read."""
 
     def change(self, info: Info, changes: Sequence[Change]) -> list[Record]:
-        lost = []
         for change in changes:
+            fault = self.fault(info, change)
+            if fault:
+                raise Violation(f"{fault}.")
+        lost: list[Change] = []
+        for number, change in enumerate(changes):
             try:
                 self._call("UpdateItem", info, _update(self._key(info), change))
             except Refused as exc:
                 if exc.code != _CHANGED:
-                    raise _not_written(info, change, f"DynamoDB rejects it: {exc.message}") from None
-                lost.append(change.old)
-            except Unstorable as exc:
-                raise _not_written(info, change, str(exc)) from None
-        return lost
+                    words = cannot_write(info, change, f"DynamoDB rejects it: {exc.message.rstrip('.')}")
+                    raise Incomplete(f"{words}.", [*lost, *changes[number:]]) from None
+                lost.append(change)
+            except TargetError as exc:
+                raise Incomplete(exc.message, [*lost, *changes[number:]]) from None
+        return [one.old for one in lost]
+
+    def fault(self, info: Info, change: Change) -> str:
+        try:
+            _update(self._key(info), change)
+        except Unstorable as exc:
+            return cannot_write(info, change, exc)
+        return ""
 
     def find(self, info: Info, records: Sequence[Record]) -> list[Record]:
         return list(self._found(info, records))
@@ -61,18 +73,15 @@ class DynamodbEditor(DynamodbTarget):
         return answer
 
 
-def _not_written(info: Info, change: Change, why: str) -> Violation:
-    return Violation(f"The record {words_of_key(info, change.old)} can't be written: {why}.")
-
-
 def _key_text(key: tuple[KeyField, ...], record: Record) -> bytes:
     return key_json(key_values(record, key), key).encode()
 
 
 def _update(key: tuple[KeyField, ...], change: Change) -> dict[str, bytes]:
     """The members of the call that assigns what differs, on the condition that the item is as it was read."""
-    old, new = change
-    names = {name: f"#f{number}" for number, name in enumerate({**old, **new})}
+    old, new = change.old, change.new
+    lacking = sorted({*new, *change.absent} - set(old))
+    names = {name: f"#f{number}" for number, name in enumerate({**old, **new, **dict.fromkeys(lacking)})}
     keys = {field.name for field in key}
     assigned = {name: _kept_kind(old.get(name), value) for name, value in new.items() if _differs(old, name, value)}
     setting = ", ".join(f"{names[name]} = :n{number}" for number, name in enumerate(assigned))
@@ -80,7 +89,7 @@ def _update(key: tuple[KeyField, ...], change: Change) -> dict[str, bytes]:
     expected = {name: value for name, value in old.items() if name not in keys}
     conditions = [f"attribute_exists({names[key[0].name]})"]
     conditions += [f"{names[name]} = :o{number}" for number, name in enumerate(expected)]
-    conditions += [f"attribute_not_exists({names[name]})" for name in new if name not in old]
+    conditions += [f"attribute_not_exists({names[name]})" for name in lacking]
     values = [
         encode({f":{prefix}{number}": value for number, value in enumerate(part.values())})
         for prefix, part in (("n", assigned), ("o", expected))

@@ -13,7 +13,7 @@ from ..._core.errors import SourceError, TargetError, Violation
 from ..._core.record_batches import batches
 from ..._core.tagged_json import encode as encode_json
 from ..records import gaps
-from ..records.editor import Change, assigned, split, words_of_key
+from ..records.editor import Change, assigned, cannot_write, check_one, split
 from ..records.model import JSON, NO_RIGHTS, Field, Info, Record, Refused, Rights, key_of
 from .client import errors, identifier, with_values
 from .source import selected
@@ -43,8 +43,15 @@ class PostgresqlEditor(PostgresqlTarget):
                 try:
                     self._update(writer, info, change)
                 except Refused as exc:
-                    raise Violation(f"The record {words_of_key(info, change.old)} can't be written: {exc}.") from None
+                    raise Violation(f"{cannot_write(info, change, exc)}.") from None
         return lost
+
+    def fault(self, info: Info, change: Change) -> str:
+        try:
+            assigned(info, change, converted, encode_json)
+        except Refused as exc:
+            return cannot_write(info, change, exc)
+        return ""
 
     def find(self, info: Info, records: Sequence[Record]) -> list[Record]:
         with errors(SourceError, f"Can't read the table {info.name}"):
@@ -66,15 +73,21 @@ class PostgresqlEditor(PostgresqlTarget):
         values = assigned(info, change, converted, encode_json)
         setting = ", ".join(f"{with_values(identifier(column))} = %s" for column in values)
         condition, key = _conditions(info, [change.old])
-        writer.execute(
+        cursor = writer.execute(
             f"UPDATE {with_values(self._own_rows(info))} SET {setting} WHERE {condition}", [*values.values(), *key]
         )
+        check_one(info, change, cursor.rowcount)
 
 
 def _conditions(info: Info, records: Sequence[Record]) -> tuple[str, list[Any]]:
     """What selects the rows of these records, and the values in it."""
     fields = {field.name: field for field in info.fields}
     keys = [fields[name] for name in info.key]
-    one = " AND ".join(f"{with_values(identifier(name))} = %s" for name in info.stored.key)
-    values = [converted(field, value) for record in records for field, value in zip(keys, key_of(info, record))]
-    return " OR ".join([f"({one})"] * len(records)), values
+    names = [with_values(identifier(name)) for name in info.stored.key]
+    conditions, values = [], []
+    for record in records:
+        key = [converted(field, value) for field, value in zip(keys, key_of(info, record))]
+        one = " AND ".join(f"{name} {'IS NULL' if value is None else '= %s'}" for name, value in zip(names, key))
+        conditions.append(f"({one})")
+        values += [value for value in key if value is not None]
+    return " OR ".join(conditions), values

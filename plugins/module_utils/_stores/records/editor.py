@@ -8,17 +8,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Callable, NamedTuple, Protocol, runtime_checkable
 
-from ..._core.errors import Violation
+from ..._core.errors import TargetError, Violation
 from ..._core.records import canonical
 from . import gaps
 from .model import Field, Info, Record, key_of
 
 
 class Change(NamedTuple):
-    """A record as it was read, and as it should be. Both have the same key."""
+    """A record as it was read, and as it should be. Both have the same key.
+
+    `absent`: fields that it lacks, and has to lack still.
+    """
 
     old: Record
     new: Record
+    absent: frozenset[str] = frozenset()
+
+
+class Incomplete(TargetError):
+    """A batch that failed in a store without transactions. `left`: the changes that were not made."""
+
+    def __init__(self, message: str, left: Sequence[Change]) -> None:
+        super().__init__(message)
+        self.left = left
 
 
 @runtime_checkable
@@ -30,7 +42,11 @@ class Editor(Protocol):
 
         :returns: as they were read, the records that someone else has changed or removed.
         :raises TargetError: a record cannot be stored as it should be, or a rule of the store refuses it.
+        :raises Incomplete: the same, after others have been changed.
         """
+
+    def fault(self, info: Info, change: Change) -> str:
+        """Why the store can't hold the record as it should be, or "". What its rules refuse is known only by trying."""
 
     def find(self, info: Info, records: Sequence[Record]) -> list[Record]:
         """The records with the same keys, as they are now. Those that are gone are missing."""
@@ -65,7 +81,7 @@ def assigned(
     :param encode: converts the value of a field.
     :param document: converts a whole record, for a table with a column for it.
     """
-    old, new = change
+    old, new = change.old, change.new
     if info.document:
         return {info.stored.fields[-1].name: document(new)}
     columns = info.columns
@@ -79,6 +95,19 @@ def assigned(
 
 def _differs(field: Field, change: Change) -> bool:
     return canonical(change.old.get(field.name)) != canonical(change.new.get(field.name))
+
+
+def cannot_write(info: Info, change: Change, why: object) -> str:
+    """The message that a record can't be written."""
+    return f"The record {words_of_key(info, change.old)} can't be written: {why}"
+
+
+def check_one(info: Info, change: Change, count: int) -> None:
+    """Raise Violation unless a statement has changed one row."""
+    if count > 1:
+        raise Violation(f"{cannot_write(info, change, f'to the database, {count} records have this key')}.")
+    if count < 1:
+        raise Violation(f"{cannot_write(info, change, 'a trigger or rule of the database has prevented it')}.")
 
 
 def words_of_key(info: Info, record: Record) -> str:

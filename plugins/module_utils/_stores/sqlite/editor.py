@@ -11,7 +11,7 @@ from typing import Any
 
 from ..._core.errors import TargetError, Violation
 from ..._core.tagged_json import encode as encode_json
-from ..records.editor import Change, assigned, split, words_of_key
+from ..records.editor import Change, assigned, cannot_write, check_one, split
 from ..records.model import Info, Record, Refused, key_of
 from .file import sqlite3, sqlite_errors
 from .read import chunks
@@ -32,8 +32,15 @@ class SqliteEditor(SqliteTarget):
                 try:
                     self._update(connection, info, change)
                 except (Refused, sqlite3.IntegrityError) as exc:
-                    raise Violation(f"The record {words_of_key(info, change.old)} can't be written: {exc}.") from None
+                    raise Violation(f"{cannot_write(info, change, exc)}.") from None
         return lost
+
+    def fault(self, info: Info, change: Change) -> str:
+        try:
+            _assigned(info, change)
+        except Refused as exc:
+            return cannot_write(info, change, exc)
+        return ""
 
     def find(self, info: Info, records: Sequence[Record]) -> list[Record]:
         connection = self._open_writer()
@@ -47,17 +54,31 @@ class SqliteEditor(SqliteTarget):
                 yield from found
 
     def _update(self, connection: sqlite3.Connection, info: Info, change: Change) -> None:
-        values = assigned(info, change, lambda field, value: encoder(field)(value), encode_json)
-        setting = ", ".join(
-            f"{identifier(column)} = {'CAST(? AS TEXT)' if isinstance(value, AnyText) else '?'}"
-            for column, value in values.items()
-        )
+        values = _assigned(info, change)
+        setting = ", ".join(f"{identifier(column)} = {_mark(value)}" for column, value in values.items())
         condition, key = _condition(info, change.old)
-        connection.execute(f"UPDATE {identifier(info.stored.name)} SET {setting}{condition}", [*values.values(), *key])
+        # OR ABORT: by its own ON CONFLICT, a constraint could remove another row, or keep this one as it is
+        cursor = connection.execute(
+            f"UPDATE OR ABORT {identifier(info.stored.name)} SET {setting}{condition}", [*values.values(), *key]
+        )
+        check_one(info, change, cursor.rowcount)
+
+
+def _assigned(info: Info, change: Change) -> dict[str, Any]:
+    return assigned(info, change, lambda field, value: encoder(field)(value), encode_json)
 
 
 def _condition(info: Info, record: Record) -> tuple[str, list[Any]]:
     """What selects the row of a record, and the values in it."""
-    fields = {field.name: field for field in info.fields}
+    fields = {field.name: field._replace(stored=True, required=False) for field in info.fields}
     values = [encoder(fields[name])(value) for name, value in zip(info.key, key_of(info, record))]
-    return " WHERE " + " AND ".join(f"{identifier(name)} = ?" for name in info.stored.key), values
+    parts = [
+        f"{identifier(name)} {'IS NULL' if value is None else f'= {_mark(value)}'}"
+        for name, value in zip(info.stored.key, values)
+    ]
+    return f" WHERE {' AND '.join(parts)}", [value for value in values if value is not None]
+
+
+def _mark(value: Any) -> str:
+    """The placeholder of a value."""
+    return "CAST(? AS TEXT)" if isinstance(value, AnyText) else "?"

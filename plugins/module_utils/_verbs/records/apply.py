@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ..._core.errors import SourceError, TargetError
 from ..._core.progress import Progress
 from ..._core.units import plural
-from ..._stores.records.editor import Change, Editor
+from ..._stores.records.editor import Change, Editor, Incomplete
 from ..._stores.records.model import Info, Record
 from ..._stores.records.store import TargetStore
 from .collection import Selected
@@ -43,7 +43,9 @@ class Changing:
                 changes = self._again(lost, outcome)
             except (TargetError, SourceError, BadBatch) as exc:
                 words = exc.message if isinstance(exc, (TargetError, SourceError)) else str(exc)
-                outcome.failed(info, [one.old for one in changes], words)
+                left = exc.left if isinstance(exc, Incomplete) else changes
+                outcome.updated += len(changes) - len(left)
+                outcome.failed(info, [one.old for one in left], words)
                 return
             if not changes:
                 return
@@ -54,7 +56,7 @@ class Changing:
             record for record in self._editor.find(self._selected.info, lost) if self._selected.where.holds(record)
         ]
         outcome.gone += len(lost) - len(found)
-        changes = changes_of(found, self._recipe.transform(found)) if found else []
+        changes = changes_of(found, self._recipe.transform(found), self._selected.where) if found else []
         fault = first_fault(self._selected.info, self._recipe.validator, changes)
         if fault:
             raise BadBatch(fault)

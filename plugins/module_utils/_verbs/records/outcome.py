@@ -59,7 +59,7 @@ class Outcome:
 
     def show(self, info: Info, changes: Sequence[Change]) -> None:
         """Add changes to the diff: the fields that differ, of the first records."""
-        for old, new in changes[: _SHOWN - len(self._before)]:
+        for old, new, _absent in changes[: _SHOWN - len(self._before)]:
             differing = [name for name in sorted({**old, **new}) if (name, old.get(name)) != (name, new.get(name))]
             for texts, record in ((self._before, old), (self._after, new)):
                 fields = {name: plain(record[name]) for name in differing if name in record}

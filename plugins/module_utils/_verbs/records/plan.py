@@ -13,10 +13,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, Optional
 
-from ..._core.plain_json import plain
+from ..._core.conditions import Where
+from ..._core.plain_json import encode, plain
 from ..._core.record_batches import batches
 from ..._core.records import canonical
-from ..._stores.records.editor import Change
+from ..._stores.records.editor import Change, Editor, cannot_write
 from ..._stores.records.model import Info, Record
 from .collection import Selected, shown_key
 from .outcome import Outcome, TooManyErrors
@@ -72,8 +73,11 @@ def read(selected: Selected, size: int, directory: str) -> Spool:
     return records
 
 
-def plan(records: Spool, info: Info, recipe: Recipe, directory: str, outcome: Outcome) -> Spool:
-    """The changes of each batch. A batch that can't be transformed is an error of its own."""
+def plan(records: Spool, selected: Selected, recipe: Recipe, directory: str, outcome: Outcome) -> Spool:
+    """The changes of each batch. A batch that can't be transformed, or that the store can't hold, is an error of its
+    own.
+    """
+    info = selected.info
     planned = Spool(directory, "changes")
     with contextlib.suppress(TooManyErrors):
         for batch, made in _transformed(records, recipe):
@@ -82,8 +86,8 @@ def plan(records: Spool, info: Info, recipe: Recipe, directory: str, outcome: Ou
             if isinstance(made, BadBatch):
                 outcome.failed(info, batch, str(made))
                 continue
-            changes = changes_of(batch, made)
-            fault = first_fault(info, recipe.validator, changes)
+            changes = changes_of(batch, made, selected.where)
+            fault = first_fault(info, recipe.validator, changes) or _unstorable(selected, changes)
             if fault:
                 outcome.failed(info, batch, fault)
                 continue
@@ -106,23 +110,47 @@ def _transformed(parts: Iterable[list[Record]], recipe: Recipe) -> Iterator[tupl
 
     pending: deque[tuple[list[Record], Future[Any]]] = deque()
     with ThreadPoolExecutor(recipe.workers) as pool:
-        for records in parts:
-            pending.append((records, pool.submit(attempt, records)))
-            if len(pending) >= 2 * recipe.workers:
-                first, future = pending.popleft()
+        try:
+            for records in parts:
+                pending.append((records, pool.submit(attempt, records)))
+                if len(pending) >= 2 * recipe.workers:
+                    first, future = pending.popleft()
+                    yield first, future.result()
+            for first, future in pending:
                 yield first, future.result()
-        for first, future in pending:
-            yield first, future.result()
+        finally:  # what nobody waits for any more is not begun
+            for _first, future in pending:
+                future.cancel()
 
 
-def changes_of(records: Sequence[Record], made: Sequence[Record]) -> list[Change]:
-    """The records that differ."""
-    return [Change(old, new) for old, new in zip(records, made) if canonical(old) != canonical(new)]
+def changes_of(records: Sequence[Record], made: Sequence[Record], where: Where) -> list[Change]:
+    """The records that differ. They are changed only while they lack the fields that `where` did not find."""
+    looked_at = where.fields | {name.partition(".")[0] for name in where.fields}
+    return [
+        Change(old, new, frozenset(looked_at.difference(old)))
+        for old, new in zip(records, made)
+        if canonical(old) != canonical(new)
+    ]
+
+
+def _unstorable(selected: Selected, changes: Sequence[Change]) -> str:
+    """Why the store can't hold one of the new records, or ""."""
+    store, info = selected.source, selected.info
+    fault = store.fault if isinstance(store, Editor) else _no_json
+    return next(filter(None, (fault(info, one) for one in changes)), "")
+
+
+def _no_json(info: Info, change: Change) -> str:
+    try:
+        encode(change.new)
+    except TypeError:
+        return cannot_write(info, change, "JSON has no bytes and no times, only text for them")
+    return ""
 
 
 def first_fault(info: Info, validator: Optional[Validator], changes: Sequence[Change]) -> str:
     """What the schema says against the first of the new records that is invalid, or ""."""
-    for _old, new in changes if validator is not None else ():
+    for _old, new, _absent in changes if validator is not None else ():
         for fault in validator.faults(plain(new)):  # type: ignore[union-attr]
             return f"{shown_key(info, new)} would be invalid: {fault.path or 'the record'}: {fault.message}"
     return ""

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import selectors
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Callable, Optional
@@ -16,13 +19,16 @@ from ..._core.errors import Day2Error, InvalidRequest
 from ..._core.programs import environment
 from ..._core.records import canonical
 from ..._core.tagged_json import decode, encode
-from ..._core.units import format_duration, parse_time
+from ..._core.units import format_duration, format_size, parse_time
 from ..._stores.records.model import DATE, TIMESTAMP, TIMESTAMPTZ, Field, Info, Record, key_of
 
 Transform = Callable[[Sequence[Record]], list[Record]]
 
 _SHOWN = 80  # bytes of a line in a message
 _SAID = 400  # of what a command says
+_OUTPUT = 64 << 20  # bytes that a command may print for a batch, and
+_TIMES_INPUT = 16  # this many for each byte that it is given
+_PIECE = 1 << 16
 
 
 class BadBatch(Exception):
@@ -100,17 +106,66 @@ def _output(argv: Sequence[str], timeout: float, given: bytes) -> bytes:
     except (OSError, ValueError) as exc:
         raise BadBatch(f"{name} can't be run: {getattr(exc, 'strerror', None) or exc}") from None
     try:
-        output, messages = process.communicate(given, timeout)
-    except subprocess.TimeoutExpired:
-        raise BadBatch(f"{name} did not end within {format_duration(timeout)}") from None
-    finally:
-        if process.poll() is None:
+        output, messages = _exchanged(process, given, time.monotonic() + timeout)
+    except BaseException as exc:
+        # It was not waited for, so the number is still that of its group, even if only children are left.
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+        process.wait()
+        if isinstance(exc, subprocess.TimeoutExpired):
+            raise BadBatch(f"{name} did not end within {format_duration(timeout)}") from None
+        raise
+    finally:
+        for stream in (process.stdin, process.stdout, process.stderr):
+            with contextlib.suppress(OSError):
+                stream.close()  # type: ignore[union-attr]
     if process.returncode:
         said = messages[-_SAID:].decode("utf-8", "replace").strip().rstrip(".")
         raise BadBatch(f"{name} failed with exit status {process.returncode}{': ' + said if said else ''}")
     return output
+
+
+def _exchanged(process: subprocess.Popen[bytes], given: bytes, until: float) -> tuple[bytes, bytes]:
+    """What a command prints, and the end of what it says, while it reads what it is given.
+
+    :param until: of the monotonic clock; later, TimeoutExpired is raised.
+    """
+    found = {process.stdout: bytearray(), process.stderr: bytearray()}
+    most, rest = _OUTPUT + _TIMES_INPUT * len(given), memoryview(given)
+    with selectors.DefaultSelector() as waiting:
+        for stream in (process.stdin, process.stdout, process.stderr):
+            os.set_blocking(stream.fileno(), False)  # type: ignore[union-attr]
+            waiting.register(stream, selectors.EVENT_WRITE if stream is process.stdin else selectors.EVENT_READ)  # type: ignore[arg-type]
+        while waiting.get_map():
+            ready = waiting.select(max(0.0, until - time.monotonic()))
+            if time.monotonic() >= until:
+                raise subprocess.TimeoutExpired(process.args, 0)
+            for key, _events in ready:
+                if key.fileobj is process.stdin:
+                    rest = rest[_written(key.fd, rest) :]
+                    over = not rest
+                else:
+                    piece = os.read(key.fd, _PIECE)
+                    found[key.fileobj] += piece  # type: ignore[index]
+                    over = not piece
+                if over:
+                    waiting.unregister(key.fileobj)
+                    key.fileobj.close()  # type: ignore[union-attr]
+            del found[process.stderr][:-_SAID]
+            if len(found[process.stdout]) > most:
+                raise BadBatch(f"{process.args[0]} printed more than {format_size(most)}")  # type: ignore[index]
+    process.wait(max(0.0, until - time.monotonic()))
+    return bytes(found[process.stdout]), bytes(found[process.stderr])
+
+
+def _written(fd: int, given: memoryview) -> int:
+    """How much of it was written; all of it if nobody reads it."""
+    try:
+        return os.write(fd, given[:_PIECE])
+    except BlockingIOError:
+        return 0
+    except BrokenPipeError:
+        return len(given)
 
 
 def _parsed(output: bytes) -> list[Record]:

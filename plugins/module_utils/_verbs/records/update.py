@@ -133,7 +133,7 @@ def _update(
     recipe = _recipe(params, selected)
     outcome = Outcome(params["max_errors"])
     records = read(selected, recipe.batch_size, scratch)
-    planned = plan(records, info, recipe, scratch, outcome)
+    planned = plan(records, selected, recipe, scratch, outcome)
     outcome.warnings = selected.warnings()
     if not planned.count:
         return outcome

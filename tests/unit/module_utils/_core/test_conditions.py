@@ -177,3 +177,15 @@ def test_unknown_fields() -> None:
         where.check_fields({"status", "id"}, "requests")
     assert "id, status" in caught.value.hint
     Where([{"field": "a.b", "is": 1}], NOW).check_fields({"a"}, "requests")
+
+
+def test_what_is_no_time_is_not_selected_by_the_opposite_either() -> None:
+    where = Where([{"not": {"field": "a", "newer_than": "1d"}}], NOW)
+    assert [where.holds({"a": value}) for value in (None, "2020-01-01", NOW, "soon", 10**400)] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert where.without_time == 2
