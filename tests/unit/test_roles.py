@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -139,3 +140,13 @@ def test_no_integration_target_has_the_name_of_a_role() -> None:
     """ansible-test would run the role of the collection in its place."""
     targets = {path.name for path in (ROLES[0].parents[1] / "tests" / "integration" / "targets").iterdir()}
     assert targets & {role.name for role in ROLES} == set()
+
+
+@pytest.mark.parametrize(("hidden", "shown"), [(True, "Ask: failed, and no_log hides why"), (False, "Ask: secret")])
+def test_what_a_hook_hides_is_not_told(*, hidden: bool, shown: str) -> None:
+    environment = jinja2.Environment(autoescape=False)
+    environment.filters["bool"] = bool
+    (role,) = [one for one in ROLES if one.name == "lifecycle"]
+    template = environment.from_string(read(role / "vars" / "main.yml")["lifecycle__why"])
+    failed = {"name": "Ask", "no_log": hidden}
+    assert template.render(ansible_failed_task=failed, ansible_failed_result={"msg": "secret"}).strip() == shown

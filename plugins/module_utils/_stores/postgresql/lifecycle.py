@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..._core.errors import SourceError, TargetError
+from ..._core.errors import SourceError, TargetError, Violation
 from ..sql.lifecycle import LifecycleTables
 from .client import connect, errors, identifier, with_values
 from .ddl import qualified
@@ -62,9 +62,10 @@ class PostgresqlLifecycle(LifecycleTables):
             cursor = self._connection.execute(statement, list(values))
             return cursor.fetchall() if cursor.description else []
 
-    def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
         with errors(TargetError, "Can't use the database"), self._connection.cursor() as cursor:
             cursor.executemany(statement, rows)
+            return int(cursor.rowcount)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -78,18 +79,25 @@ class PostgresqlLifecycle(LifecycleTables):
     def found(self, table: str, key: str, columns: str, subjects: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         kind = self._types[table, key]
         lock = " ORDER BY 1 FOR UPDATE" if self._locking else ""
-        yield from self.execute(
-            f"SELECT {columns} FROM {self.table(table)} WHERE {self.identifier(key)} = ANY(%s::text[]::{kind}[]){lock}",
-            [list(subjects)],
-        )
+        query = f"SELECT {columns} FROM {self.table(table)} WHERE {self.identifier(key)} = ANY(%s::text[]::{kind}[])"
+        try:
+            with self._connection.transaction():
+                rows = self.execute(query + lock, [list(subjects)])
+        except Violation:  # one of them is no value of this type, so that there is no such record
+            for half in _halves(subjects):
+                yield from self.found(table, key, columns, half)
+            return
+        padded = kind.startswith("character(")
+        yield from [(row[0].rstrip(" "), *row[1:]) for row in rows] if padded else rows
 
     def assign(self, table: str, key: str, subjects: Sequence[str], values: Mapping[str, Any]) -> None:
         setting = ", ".join(f"{self.identifier(name)} = %s" for name in values)
         kind = self._types[table, key]
-        self.execute(
+        count = self.execute_many(
             f"UPDATE {self.table(table)} SET {setting} WHERE {self.identifier(key)} = ANY(%s::text[]::{kind}[])",
-            [*values.values(), list(subjects)],
+            [[*values.values(), list(subjects)]],
         )
+        self.check_changed(table, key, len(subjects), count)
 
     def insert_rows(self, table: str, rows: Sequence[tuple[Any, ...]], fields: Sequence[str]) -> None:
         """One statement for all rows: `executemany` takes a round trip for each in older versions."""
@@ -103,3 +111,9 @@ class PostgresqlLifecycle(LifecycleTables):
             f"INSERT INTO {table} ({names}) SELECT %s, found.* FROM unnest({unnested}) AS found",
             [self._machine, *map(list, columns)],
         )
+
+
+def _halves(subjects: Sequence[str]) -> list[Sequence[str]]:
+    """Both halves; none of a single subject."""
+    middle = len(subjects) // 2
+    return [subjects[:middle], subjects[middle:]] if middle else []

@@ -15,7 +15,7 @@ import contextlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-from ..._core.errors import SourceError, TargetError
+from ..._core.errors import SourceError, TargetError, Violation
 
 
 class Event(NamedTuple):
@@ -60,6 +60,7 @@ class LifecycleTables(abc.ABC):
 
     mark = "?"  # the placeholder of a value in SQL
     counter = "INTEGER PRIMARY KEY"
+    abort = ""  # that a statement fails, whatever a constraint says of conflicts
     location: str
 
     def __init__(self, machine: str, history: str) -> None:
@@ -95,8 +96,8 @@ class LifecycleTables(abc.ABC):
         """
 
     @abc.abstractmethod
-    def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Execute a statement for each of these rows of values."""
+    def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
+        """Execute a statement for each of these rows of values. Returns how many records that has changed."""
 
     @abc.abstractmethod
     def transaction(self) -> contextlib.AbstractContextManager[None]:
@@ -176,13 +177,23 @@ class LifecycleTables(abc.ABC):
         """Add a record."""
         names = ", ".join(map(self.identifier, values))
         marks = ", ".join([self.mark] * len(values))
-        self.execute(f"INSERT INTO {self.table(table)} ({names}) VALUES ({marks})", list(values.values()))
+        statement = f"INSERT{self.abort} INTO {self.table(table)} ({names}) VALUES ({marks})"
+        if self.execute_many(statement, [list(values.values())]) != 1:
+            raise Violation(f"A trigger or rule of the table {table} has prevented the new record.")
 
     def assign(self, table: str, key: str, subjects: Sequence[str], values: Mapping[str, Any]) -> None:
         """Set fields of subjects."""
         setting = ", ".join(f"{self.identifier(name)} = {self.mark}" for name in values)
-        statement = f"UPDATE {self.table(table)} SET {setting} WHERE {self.identifier(key)} = {self.mark}"
-        self.execute_many(statement, [(*values.values(), subject) for subject in subjects])
+        statement = f"UPDATE{self.abort} {self.table(table)} SET {setting} WHERE {self.identifier(key)} = {self.mark}"
+        count = self.execute_many(statement, [(*values.values(), subject) for subject in subjects])
+        self.check_changed(table, key, len(subjects), count)
+
+    def check_changed(self, table: str, key: str, wanted: int, count: int) -> None:
+        """Raise Violation unless a statement has changed that many records."""
+        if count > wanted:
+            raise Violation(f"To the database, {count} records of {table} have the {key} of {wanted}.")
+        if count < wanted:
+            raise Violation(f"A trigger or rule of the table {table} has prevented the change.")
 
     def add_events(self, events: Sequence[Event]) -> None:
         """Append to the history."""

@@ -23,6 +23,8 @@ _PATIENCE = 30_000  # milliseconds to wait for other writers
 class SqliteLifecycle(LifecycleTables):
     """A database, read in one transaction unless it is written."""
 
+    abort = " OR ABORT"
+
     def __init__(self, options: Mapping[str, Any], machine: str, history: str, *, write: bool) -> None:
         check_installed()
         self.location = self._path = files.resolve(options["path"], InvalidRequest)
@@ -54,9 +56,9 @@ class SqliteLifecycle(LifecycleTables):
         with self._errors():
             return self._connection.execute(statement, list(values)).fetchall()
 
-    def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
         with self._errors():
-            self._connection.executemany(statement, rows)
+            return self._connection.executemany(statement, rows).rowcount
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

@@ -24,7 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 
-from ..._core.errors import Day2Error, InvalidRequest, TargetError
+from ..._core.errors import Day2Error, InvalidRequest, TargetError, Violation
 from ..._core.progress import Progress
 from ..._core.units import format_duration, format_time, plural
 from ..._stores.postgresql.options import OPTIONS as POSTGRESQL
@@ -232,6 +232,10 @@ class Lifecycle:
         attempt = self._tables.attempts().get(subject)
         if attempt is not None and attempt.phase != FAILED:
             self._check_alone(attempt)
+        if attempt is not None and attempt.phase in (AFTER, FAILED):
+            raise TargetError(
+                f"The hook after {attempt.transition} of {subject} has to be run again first.", "Run again."
+            )
         if record is not None:
             check_requirements(step, record, self._reason, subject)
         one = step.transition
@@ -379,12 +383,34 @@ def _ensure(
         if reading:
             plans += _planned(lifecycle, tables, params, some, refused, known=known)
         else:
-            with progress.critical(), tables.transaction():
-                ready = list(_planned(lifecycle, tables, params, some, refused, known=True))
-                lifecycle.move(ready)
-            plans += ready
+            with progress.critical():
+                plans += _moved(lifecycle, tables, params, some, refused)
         progress.advance(len(some))
     return _result(params, plans, refused, len(subjects), reading)
+
+
+def _moved(
+    lifecycle: Lifecycle,
+    tables: LifecycleTables,
+    params: Mapping[str, Any],
+    subjects: Sequence[str],
+    refused: list[Refusal],
+) -> list[Plan]:
+    """Move subjects in one transaction; if the database refuses it, each half in its own."""
+    found: list[Refusal] = []
+    try:
+        with tables.transaction():
+            ready = list(_planned(lifecycle, tables, params, subjects, found, known=True))
+            lifecycle.move(ready)
+    except Violation as exc:
+        if len(subjects) == 1:
+            refused.append(Refusal(subjects[0], exc))
+            return []
+        middle = len(subjects) // 2
+        halves = (subjects[:middle], subjects[middle:])
+        return [one for half in halves for one in _moved(lifecycle, tables, params, half, refused)]
+    refused += found
+    return ready
 
 
 def _planned(

@@ -16,6 +16,8 @@ REGISTER = "register"  # the transition of a new subject into the initial state
 
 _KEYS = ("name", "collection", "key", "state_field", "initial", "states", "final", "register", "transitions")
 _REQUIRED = ("name", "collection", "key", "state_field", "initial", "states", "transitions")
+_TEXTS = ("name", "to", "service", "service_status", "before", "after")  # of a transition
+_SWITCHES = ("requires_reason", "shortcut")
 _SECONDS = 1.0  # that a value may be compared with a pattern
 
 
@@ -232,8 +234,16 @@ def _transition(given: Any) -> Transition:
     if unknown or missing:
         words = [f"has no {'from' if name == 'start' else name}" for name in missing]
         raise InvalidRequest("; ".join([*words, *(f"has {name}, which is not known" for name in unknown)]))
+    wrong = [name for name in _TEXTS if isinstance(fields.get(name), (Mapping, list, tuple))]
+    if wrong:
+        raise InvalidRequest(f"has a {wrong[0]} that is not a text")
+    wrong = [name for name in _SWITCHES if not isinstance(fields.get(name, False), bool)]
+    if wrong:
+        raise InvalidRequest(f"has a {wrong[0]} that is neither true nor false")
     if not isinstance(fields.get("values", {}), Mapping):
         raise InvalidRequest("set is not a dictionary")
+    fields.update((name, str(fields[name])) for name in _TEXTS if name in fields)
+    fields["values"] = {str(name): value for name, value in fields.get("values", {}).items()}
     fields["start"] = tuple(map(str, _list(fields["start"])))
     fields["requires"] = tuple(map(str, _list(fields.get("requires", []))))
     return Transition(**fields)
@@ -242,14 +252,17 @@ def _transition(given: Any) -> Transition:
 def _rules(given: Any) -> Rules:
     if not isinstance(given, Mapping) or set(given) - set(Rules._fields):
         raise InvalidRequest("register is a dictionary of required, patterns and values")
-    for field, pattern in (given.get("patterns") or {}).items():
+    patterns, values = given.get("patterns") or {}, given.get("values") or {}
+    if not isinstance(patterns, Mapping) or not all(isinstance(one, str) for one in patterns.values()):
+        raise InvalidRequest("register.patterns is not a dictionary of regular expressions")
+    if not isinstance(values, Mapping) or not all(isinstance(one, (list, tuple)) for one in values.values()):
+        raise InvalidRequest("register.values is not a dictionary of lists")
+    for field, pattern in patterns.items():
         try:
-            compile_pattern(str(pattern))
+            compile_pattern(pattern)
         except NotAPattern as exc:
             raise InvalidRequest(f"register.patterns.{field} is not a regular expression: {exc}") from None
-    return Rules(
-        tuple(_list(given.get("required") or [])), dict(given.get("patterns") or {}), dict(given.get("values") or {})
-    )
+    return Rules(tuple(map(str, _list(given.get("required") or []))), dict(patterns), dict(values))
 
 
 def _problems(machine: Machine) -> Iterator[str]:

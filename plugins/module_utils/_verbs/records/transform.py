@@ -106,7 +106,7 @@ def _output(argv: Sequence[str], timeout: float, given: bytes) -> bytes:
     except (OSError, ValueError) as exc:
         raise BadBatch(f"{name} can't be run: {getattr(exc, 'strerror', None) or exc}") from None
     try:
-        output, messages = _exchanged(process, given, time.monotonic() + timeout)
+        output, messages = _exchanged(process, name, given, time.monotonic() + timeout)
     except BaseException as exc:
         # It was not waited for, so the number is still that of its group, even if only children are left.
         with contextlib.suppress(ProcessLookupError):
@@ -125,7 +125,7 @@ def _output(argv: Sequence[str], timeout: float, given: bytes) -> bytes:
     return output
 
 
-def _exchanged(process: subprocess.Popen[bytes], given: bytes, until: float) -> tuple[bytes, bytes]:
+def _exchanged(process: subprocess.Popen[bytes], name: str, given: bytes, until: float) -> tuple[bytes, bytes]:
     """What a command prints, and the end of what it says, while it reads what it is given.
 
     :param until: of the monotonic clock; later, TimeoutExpired is raised.
@@ -153,7 +153,7 @@ def _exchanged(process: subprocess.Popen[bytes], given: bytes, until: float) -> 
                     key.fileobj.close()  # type: ignore[union-attr]
             del found[process.stderr][:-_SAID]
             if len(found[process.stdout]) > most:
-                raise BadBatch(f"{process.args[0]} printed more than {format_size(most)}")  # type: ignore[index]
+                raise BadBatch(f"{name} printed more than {format_size(most)}")
     process.wait(max(0.0, until - time.monotonic()))
     return bytes(found[process.stdout]), bytes(found[process.stderr])
 
