@@ -31,20 +31,7 @@ def record_failure(name: str) -> int:
     invocation = os.environ.get("MONITOR_INVOCATION_ID", "")
     if invocation and any(one.get("invocation") == invocation for one in journal.runs()):
         return 0
-    now = time.time()
-    entry = {
-        "job": name,
-        "verb": _verb(name),
-        "began": round(now, 3),
-        "ended": round(now, 3),
-        "waited_s": 0.0,
-        "status": journal.FAILED,
-        "changed": False,
-        "msg": _message(name),
-        "warnings": [],
-        "facts": {},
-        "invocation": invocation,
-    }
+    entry = journal.unseen_end(name, _verb(name), time.time(), _message(name), invocation)
     say(f"<3>{name}: {entry['msg']}" if "JOURNAL_STREAM" in os.environ else f"{name}: {entry['msg']}")
     try:
         journal.record(entry, names())

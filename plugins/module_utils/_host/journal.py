@@ -42,6 +42,23 @@ def record(entry: Mapping[str, Any], existing: Sequence[str]) -> None:
             _write_summary(_small({name: one for name, one in jobs.items() if name in existing}))
 
 
+def unseen_end(job: str, verb: str, when: float, message: str, invocation: str = "") -> dict[str, Any]:
+    """The entry of a run that could not record its end."""
+    return {
+        "job": job,
+        "verb": verb,
+        "began": round(when, 3),
+        "ended": round(when, 3),
+        "waited_s": 0.0,
+        "status": FAILED,
+        "changed": False,
+        "msg": message,
+        "warnings": [],
+        "facts": {},
+        "invocation": invocation,
+    }
+
+
 def forget_others(existing: Sequence[str]) -> None:
     """Remove jobs that no longer exist from the summary: their last failure is of no interest. Raises OSError."""
     if not os.path.lexists(state(SUMMARY)):

@@ -30,7 +30,8 @@ class JobLock:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._fd = -1
+        self.killed_at = 0.0  # when the run before this one last noted something, if it was killed
+        self._fd, self._held = -1, False
 
     def take(self, wait: float) -> None:
         """Raises Busy when another run still holds it after `wait` seconds, OSError where no lock can be created."""
@@ -40,6 +41,15 @@ class JobLock:
             if time.monotonic() >= end:
                 raise Busy(f"Another run of {self.name} is in progress{_holder(self._fd)}.")
             time.sleep(_LOOK)
+        self._held = True
+        info = os.fstat(self._fd)
+        self.killed_at = info.st_mtime if info.st_size else 0.0
+
+    def ended(self) -> None:
+        """The run has ended and is recorded. A run that was killed does not come here."""
+        if self._held:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, 0)
 
     def note(self, activity: str) -> None:
         """For `day2 status`. Nothing depends on it, so a full disk is no reason to fail."""

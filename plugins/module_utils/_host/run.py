@@ -46,6 +46,7 @@ class _Run:
         self.began, self._clock = time.time(), time.monotonic()
         self.status, self.verb = journal.BUG, "?"
         self.waited = 0.0
+        self.lock = JobLock(name)
         self.result: dict[str, Any] = {}
         self.warnings: list[str] = []
         self.secrets: set[str] = set()
@@ -64,16 +65,26 @@ class _Run:
         self.status = journal.FAILED if self.result.get("failed") else journal.OK
 
     def _wait(self, job: Job) -> None:
-        lock = JobLock(job.name)
         try:
-            lock.take(job.wait)
-            lock.note(WAITING)
+            self.lock.take(job.wait)
+            self._record_killed()
+            self.lock.note(WAITING)
             take_slot()
-            lock.note(RUNNING)
+            self.lock.note(RUNNING)
         except OSError as exc:
             # A retention job may be what frees the disk. The locks of the data are the verb's.
             self.warnings.append(f"Runs without a lock of the job: {exc}.")
         self.waited = time.monotonic() - self._clock
+
+    def _record_killed(self) -> None:
+        """Record the run before this one if it was killed. systemd has had its own recorded (day2-failed@NAME)."""
+        if not self.lock.killed_at or "INVOCATION_ID" in os.environ:
+            return
+        message = "The run ended without a record. It was killed, or the host has stopped."
+        try:
+            journal.record(journal.unseen_end(self.name, self.verb, self.lock.killed_at, message), names())
+        except (OSError, WrongJob) as exc:
+            self.warnings.append(f"The run before this one was killed, which could not be recorded: {exc}.")
 
     def failed(self, status: str, message: str, exc: BaseException) -> None:
         self.status = status
@@ -129,6 +140,7 @@ def run(name: str, check: bool) -> int:
             journal.record(entry, names())
         except (OSError, WrongJob) as exc:
             entry["warnings"].append(f"The run could not be recorded: {exc}.")
+    one.lock.ended()
     _say(entry)
     return STATUSES[one.status]
 

@@ -211,6 +211,23 @@ def test_sigterm_is_handled_and_recorded(host: Host) -> None:
     assert staged == []
 
 
+@pytest.mark.parametrize("by_systemd", [False, True])
+def test_a_killed_run_is_recorded_by_the_next(host: Host, by_systemd: bool) -> None:
+    started, go = host.path("started"), host.path("go")
+    host.command("dump", f"touch {started}; while test ! -e {go}; do sleep 0.05; done; echo x")
+    running = host.start("run", "dump")
+    wait_for(Path(started).exists)
+    running.kill()
+    running.communicate()
+    Path(go).touch()
+    if by_systemd:  # which calls record-failure
+        host.environment["INVOCATION_ID"] = "1234"
+    for expected in ([] if by_systemd else ["failed"]) + ["ok"], ["ok"]:
+        (host.state / "journal.jsonl").unlink(missing_ok=True)
+        assert host.run("run", "dump")[0] == OK
+        assert [one["status"] for one in host.runs()] == expected
+
+
 def test_an_upgrade_does_not_disturb_a_run(host: Host) -> None:
     host.program = host.root / "day2"
     host.program.write_bytes(host_program.build(MODULE_UTILS))
