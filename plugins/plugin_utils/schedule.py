@@ -9,7 +9,7 @@ import copy
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -37,6 +37,7 @@ KEYS = {
     "description",
 }
 _PLACEHOLDER = "credential"
+_CREDENTIALS = {"access_key_id", "identity", "names_key", "password", "secret_access_key", "session_token", "token"}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -104,13 +105,25 @@ def _arguments(verb: str, given: Mapping[str, Any], secrets: Mapping[str, str], 
     values = _as_given(spec, filled, checked.validated_parameters)
     for place in secrets:
         _remove(values, place)
-    literal = [place for place, _value in secret_options(spec, values)]
+    literal = [place for place, _value in secret_options(spec, values)] + list(_in_checks(values.get("checks")))
     if literal:
         raise InvalidRequest(
             f"{', '.join(sorted(literal))} is a secret, which a job file must not contain.",
             "Name a credential in secrets instead.",
         )
     return values
+
+
+def _in_checks(checks: Any) -> Iterator[str]:
+    """Credentials among the options of health checks, which are not in the argument spec."""
+    for number, check in enumerate(checks if isinstance(checks, list) else []):
+        given: Mapping[str, Any] = check if isinstance(check, Mapping) else {}
+        nested = given.get("s3")
+        of_s3: Mapping[str, Any] = nested if isinstance(nested, Mapping) else {}
+        for prefix, options in (("", given), ("s3.", of_s3)):
+            for name in sorted(_CREDENTIALS & set(options)):
+                if options[name]:
+                    yield f"checks.{number}.{prefix}{name}"
 
 
 def _as_given(spec: Mapping[str, Any], given: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 from .._core.errors import Day2Error, InvalidRequest
-from .._core.specs import masked, secrets_in
+from .._core.specs import MASK, masked, secrets_in
 from .._core.units import format_duration
 from .._verbs.registry import VERBS, find_verb
 from . import journal
-from .job import Job, WrongJob, checked, load, names, with_secrets
+from .job import Job, WrongJob, checked, load, names, put, with_secrets
 from .locks import activity
 from .output import complain, say
 from .run import STATUSES
@@ -102,12 +102,16 @@ def check_jobs(wanted: Sequence[str]) -> int:
 def explain(name: str) -> int:
     """Prints what a job does, with all defaults, and where its secrets come from."""
     job = load(name)
+    hidden: Sequence[str] = ()
     try:
         arguments, origins = with_secrets(job)
+        hidden = list(origins)
     except WrongJob as exc:
         arguments, origins = dict(job.arguments), dict.fromkeys(job.secrets, f"missing. {exc}")
     values = checked(job, arguments)
-    secrets = secrets_in(find_verb(job.verb).ARGUMENTS["argument_spec"], values)
+    for place in hidden:  # also in options that the argument spec does not know, such as those of health checks
+        put(values, place, MASK)
+    secrets = secrets_in(find_verb(job.verb).ARGUMENTS["argument_spec"], values) - {MASK}
     made = {**job._asdict(), "secrets": origins, "arguments": masked(values, secrets)}
     say(json.dumps(made, indent=2))
     return 0

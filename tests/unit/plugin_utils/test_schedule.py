@@ -212,3 +212,14 @@ def test_modules_without_a_sandbox_are_documented() -> None:
     text = Path(__file__).parents[3].joinpath("roles/schedule/meta/argument_specs.yml").read_text()
     named = text.partition("Set to V(false) if")[2].partition("have no sandbox")[0]
     assert set(re.findall(r"V\((\w+)\)", named)) == without
+
+
+def test_a_secret_of_a_health_check() -> None:
+    check = {"name": "a", "type": "http", "url": "http://127.0.0.1/", "username": "u"}
+    secrets = {"checks.0.password": "key"}
+    assert written(verb="health_check", arguments={"checks": [check]}, secrets=secrets)["arguments"]["checks"] == [
+        check
+    ]
+    for more, name in (({"password": "x"}, "password"), ({"s3": {"session_token": "x"}}, "s3.session_token")):
+        with pytest.raises(InvalidRequest, match=f"checks.0.{name} is a secret"):
+            files(verb="health_check", arguments={"checks": [{**check, **more}]})

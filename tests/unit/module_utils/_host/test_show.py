@@ -13,6 +13,8 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._host import places
 from ansible_collections.day2.ops.plugins.module_utils._host.show import problem_of
 
+from .conftest import Host
+
 DAY = 86400.0
 
 
@@ -41,3 +43,13 @@ def test_jobs_that_need_attention(last: Any, problem: str) -> None:
 
 def test_a_missing_job_is_a_problem() -> None:
     assert "does not exist" in problem_of("b", {"status": "ok"})
+
+
+def test_secrets_of_health_checks_are_not_shown(host: Host) -> None:
+    host.secret("word", "hunter2")
+    check = {"name": "a", "type": "http", "url": "http://127.0.0.1/", "username": "u"}
+    host.job("health", "health_check", {"checks": [check]}, secrets={"checks.0.password": "word"})
+    code, said = host.run("explain", "health")
+    assert code == 0
+    assert "hunter2" not in said
+    assert json.loads(said)["arguments"]["checks"][0]["password"] == "********"
