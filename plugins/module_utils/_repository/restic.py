@@ -16,7 +16,7 @@ import json
 import os
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, BinaryIO, Optional
 
 from .._core import host_key, host_state
@@ -340,9 +340,17 @@ class ResticRepository:
             return
         tags = tags_of(set=name, document=document, by=self._by)
         words = ["backup", "--json", "--quiet", f"--host={OURS}", f"--tag={tags}", "--force"]
-        words += ["--stdin", f"--stdin-filename={document}.json"]
+        words += [*self._after(name, document), "--stdin", f"--stdin-filename={document}.json"]
         self._restic.call("write to", *words, data=json.dumps(value).encode())
         self._states[name, document] = value
+
+    def _after(self, name: str, document: str) -> list[str]:
+        """The time of a document, if a clock that was wrong has given a later one to the document before it."""
+        last = max((one.time for one in self._snapshots.of(name) if one.tags.get("document") == document), default="")
+        if last < datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f"):
+            return []
+        later = datetime.strptime(last[:19], "%Y-%m-%dT%H:%M:%S") + timedelta(seconds=1)
+        return [f"--time={later:%Y-%m-%d %H:%M:%S}"]
 
 
 def _superseded(found: Sequence[Snapshot]) -> list[Snapshot]:

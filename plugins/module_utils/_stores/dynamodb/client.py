@@ -9,6 +9,7 @@ Calls with data bypass botocore, which in Python takes longer than the server.
 from __future__ import annotations
 
 import json
+import os
 import random
 import threading
 import time
@@ -17,7 +18,7 @@ from collections.abc import Mapping
 from typing import Any, Callable
 
 from ..._core.aws import Connection, Exhausted, Refused, Service, hint_for
-from ..._core.errors import Day2Error
+from ..._core.errors import Day2Error, InvalidRequest
 from .transport import Broken, Direct, Proxied, Signer, Transport, Untrusted
 
 _TARGET = "DynamoDB_20120810."
@@ -93,12 +94,14 @@ class Client:
         self._credentials = self._service.credentials
         self.url: str = self._service.url
         self._signer = Signer(self.url, self._service.region)
-        verify = self._service.session.get_config_variable("ca_bundle") or True
+        verify = (  # as botocore does
+            self._service.session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or True
+        )
         proxies = botocore.utils.get_environ_proxies(self.url)
         self._transport: Transport = (
             Proxied(botocore, self.url, proxies, {"verify": verify, "max_pool_connections": connections})
             if proxies
-            else Direct(self.url, botocore.httpsession.get_cert_path(verify))
+            else _direct(self.url, botocore.httpsession.get_cert_path(verify))
         )
 
     def close(self) -> None:
@@ -140,7 +143,7 @@ class Client:
             raise Refused("SSLError", str(exc)) from None
         except Broken as exc:
             raise _Again(f"no connection ({exc})") from None
-        if response.checksum is not None and zlib.crc32(response.content) != int(response.checksum):
+        if response.checksum is not None and str(zlib.crc32(response.content)) != response.checksum:
             raise _Again("the response was damaged in transit")
         if response.status != 200:
             raise _refusal(response.status, response.content)
@@ -148,6 +151,16 @@ class Client:
             return read(response.content)
         except ValueError:
             raise _Again("the response is truncated") from None
+
+
+def _direct(url: str, certificates: str) -> Direct:
+    try:
+        return Direct(url, certificates)
+    except OSError as exc:
+        raise InvalidRequest(
+            f"The certificates in {certificates} can't be used: {exc.strerror or exc}.",
+            "Correct AWS_CA_BUNDLE (or REQUESTS_CA_BUNDLE), or ca_bundle in the profile.",
+        ) from None
 
 
 class _Again(Exception):

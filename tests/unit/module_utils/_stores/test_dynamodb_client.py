@@ -19,6 +19,7 @@ from typing import Any, Optional
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.aws import Connection, Exhausted, Refused
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.client import Client
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.transport import Signer
 
@@ -90,6 +91,18 @@ def test_a_certificate_that_is_not_trusted_is_refused_unless_the_user_names_it(
         monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
         assert call(f"https://localhost:{port}") == {"Count": 1}
     assert server.seen == [("/", f"localhost:{port}", None)]
+
+
+@pytest.mark.parametrize(("content", "said"), [(None, "No such file"), ("no certificate", "")])
+def test_certificates_that_can_not_be_read(
+    content: Optional[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "authority.pem"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(path))
+    with pytest.raises(InvalidRequest, match=f"certificates in {path} can't be used: {said}"):
+        call("https://127.0.0.1:1")
 
 
 def test_calls_go_through_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -171,6 +171,18 @@ def test_only_what_is_good_counts(restic: Restic, place: dict[str, Any], documen
     assert {"mine": ""} in left
 
 
+def test_the_state_that_was_written_last_counts(place: dict[str, Any]) -> None:
+    """Also if a clock was wrong before."""
+    repository = open_repository(place)
+    with repository.lock("app", "backup", 0):
+        tags = "day2,set=app,document=verified,by=x"
+        words = ["--tag", tags, "--time=2099-01-01 00:00:00", "--stdin", "--stdin-filename=verified.json"]
+        asked(place, "backup", "--host=day2", *words, data=b'{"old": 1}')
+        assert open_repository(place).read_state("app", "verified") == {"old": 1}
+        open_repository(place).write_state("app", "verified", {"new": 1})
+    assert open_repository(place).read_state("app", "verified") == {"new": 1}
+
+
 def test_removed_backups_go_after_a_day(
     restic: Restic, place: dict[str, Any], document: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
