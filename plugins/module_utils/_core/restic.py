@@ -82,7 +82,8 @@ class Restic:
         endpoint = (params.get("s3") or {}).get("endpoint_url") or ""
         self.place = f"restic\0{self.location}\0{endpoint}"
         self._password, self._file = _password_of(options)
-        self._hidden = sorted({*filter(lambda one: len(one) > 3, given.values())}, key=len, reverse=True)
+        secrets = {one for one in given.values() if len(one) > 3}
+        self._hidden = sorted({*secrets, *map(_quoted, secrets)}, key=len, reverse=True)
         self._environment = environment(TZ="UTC", **extra)
         self._environment.pop("AWS_CA_BUNDLE", None)
         for name in ("RESTIC_PASSWORD", "RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND", "RESTIC_REPOSITORY_FILE"):
@@ -111,10 +112,8 @@ class Restic:
         elif address.startswith(RCLONE):
             self._rclone(address, params.get("rclone") or {}, extra)
         elif address.startswith("rest:") and "RESTIC_REST_PASSWORD" in given:  # restic 0.14 knows no such variables
-            from urllib.parse import quote  # only here: few need it
-
-            user = quote(given.get("RESTIC_REST_USERNAME", ""), safe="")
-            place = address.replace("://", f"://{user}:{quote(given['RESTIC_REST_PASSWORD'], safe='')}@", 1)
+            user, password = given.get("RESTIC_REST_USERNAME", ""), given["RESTIC_REST_PASSWORD"]
+            place = address.replace("://", f"://{_quoted(user)}:{_quoted(password)}@", 1)
         extra["RESTIC_REPOSITORY"] = place
         return extra
 
@@ -284,6 +283,13 @@ def is_gone(said: str) -> bool:
 def is_address(location: str) -> bool:
     """Whether a repository of restic is not a directory of this host."""
     return location.startswith(ADDRESSES)
+
+
+def _quoted(text: str) -> str:
+    """As part of an address."""
+    from urllib.parse import quote  # only here: few need it
+
+    return quote(text, safe="", errors="surrogateescape")
 
 
 def memory_file(data: bytes) -> Any:

@@ -36,7 +36,9 @@ def copy_encrypted(copying: Copying, backup_id: str) -> Manifest:
             packs = Packs(source, name, manifest)
             written = [(part, _write(copying, packs, part, files)) for part in manifest.sources]
             parts = tuple(part._replace(files=_sealed(copying, files, contents)) for part, contents in written)
-            inside = manifest._replace(id=copied_id, version=REMOTE, sources=parts, copy_of=backup_id)
+            inside = manifest._replace(
+                id=copied_id, version=REMOTE, sources=parts, copy_of=backup_id, read_back=staging.read_back
+            )
             shown = files.enclose(inside)
             document = shown.to_json()
             sums = sums_of(shown, document)

@@ -17,12 +17,14 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core import host_state
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
+    Cancelled,
     DamagedBackup,
     InvalidRequest,
     MissingDependency,
     RepositoryError,
     Unreachable,
 )
+from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._probes.backup_probe import BackupProbe
 from ansible_collections.day2.ops.plugins.module_utils._probes.base import Deadline
 from ansible_collections.day2.ops.plugins.module_utils._repository import restic as restics
@@ -231,6 +233,29 @@ def test_a_server_that_is_down_is_not_an_empty_repository(restic: Restic, docume
     more = {"backup": {"source": document.store}, "restore": {"target": document.store}}.get(verb, {})
     with pytest.raises(Unreachable, match="refused"):
         restic(verb, check=True, repository="rest:http://127.0.0.1:1/", **more)
+
+
+def test_a_time_limit_also_ends_what_frees_space(
+    place: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "bin" / "restic"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    repository: Any = open_repository(place)
+    host_state.write({"wanted": True}, *repository._where, "prune")
+    with pytest.raises(Cancelled, match="timeout"), Progress().limited(0.3):
+        repository._prune()
+
+
+def test_no_password_is_shown(restic: Restic, place: dict[str, Any]) -> None:
+    """Not as a part of an address either, which restic repeats if it can't parse it."""
+    environment = {"RESTIC_REST_USERNAME": "me", "RESTIC_REST_PASSWORD": "pa/ss@word"}
+    access = {"repository": "rest:http://127.0.0.1:x/", "restic": {"password": PASSWORD, "environment": environment}}
+    with pytest.raises(Unreachable, match="invalid port") as told:
+        restic("backup_info", **access)
+    assert "word" not in str(told.value)
 
 
 def test_what_failed_does_not_count(
