@@ -839,7 +839,9 @@ options:
       data_directory:
         description:
           - For V(postgresql) with C(repository=pgbackrest), the new data directory on this host for the server as it
-            was. The directory above it must belong to the user of the server.
+            was. The directory above it must belong to the user of the server. Its tablespaces are put into
+            C(DIRECTORY.tablespaces), which must not exist. The restore is refused if the server in use has tablespaces
+            that were created after the base backup.
         type: path
       keep_running:
         description:
@@ -1153,7 +1155,9 @@ options:
       data_directory:
         description:
           - For V(postgresql) with C(repository=pgbackrest), the new data directory on this host for the server as it
-            was. The directory above it must belong to the user of the server.
+            was. The directory above it must belong to the user of the server. Its tablespaces are put into
+            C(DIRECTORY.tablespaces), which must not exist. The restore is refused if the server in use has tablespaces
+            that were created after the base backup.
         type: path
       keep_running:
         description:

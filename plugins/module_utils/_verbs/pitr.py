@@ -83,9 +83,21 @@ def _result(copy: Copy, done: Optional[Restored], check: bool, began: float) -> 
             "before": "",
             "after": f"{target.directory}: stanza {copy.stanza.name} at {copy.moment}\n" if copy.changed else "",
         },
-        "warnings": [*(done.notes if done else ()), *_not_running(copy)],
+        "warnings": [*(done.notes if done else ()), *_timelines(copy), *_not_running(copy)],
         "duration_s": round(time.monotonic() - began, 3),
     }
+
+
+def _timelines(copy: Copy) -> list[str]:
+    """Once the server itself was put back to a moment, what it had written after that is on another timeline."""
+    archive = copy.archive
+    old = next((one.timeline for one in reversed(archive.suited(copy.at)) if one.good), 0)
+    if not copy.changed or not 0 < old < archive.timeline:
+        return []
+    text = (
+        f"The archive of stanza {copy.stanza.name} goes on with timeline {archive.timeline}, which the restore follows"
+    )
+    return [f"{text}: what was written to timeline {old} after they parted is not in the copy."]
 
 
 def _not_running(copy: Copy) -> list[str]:

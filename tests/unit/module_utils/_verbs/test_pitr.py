@@ -28,6 +28,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     RepositoryError,
     TargetError,
 )
+from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.pitr import stanza
 from ansible_collections.day2.ops.plugins.module_utils._verbs import backup_info, postgresql_pitr, restore
 from ansible_collections.day2.ops.plugins.module_utils._verbs.health import check as health_check
 from tests.conftest import COLLECTIONS, ROOT
@@ -73,6 +74,9 @@ def ready(server: Archived) -> Archived:
     assert [one["type"] for one in done["pitr"]["backups"]] == ["full"]
     for check in (True, False):
         assert run(postgresql_pitr, check, **server.options)["changed"] is False
+    wait_until(lambda: server.execute(NOW) > done["pitr"]["earliest"])
+    server.execute("CREATE TABLE begun ()")
+    server.archived()
     return server
 
 
@@ -126,9 +130,6 @@ def test_moments_out_of_range(ready: Archived, at: str, words: str, check: bool)
 def test_the_range_begins_where_a_restore_succeeds(ready: Archived) -> None:
     (one,) = run(backup_info, **given_for(ready))["sets"]
     begin = one["pitr"]["earliest"]
-    wait_until(lambda: ready.execute(NOW) > begin)
-    ready.execute("CREATE TABLE IF NOT EXISTS begun (n int)")
-    ready.archived()
     run(restore, **given_for(ready, target=target(ready, "begin", 5446, keep_running=False), at=begin))
     before = one["backups"][-1]["created"]
     with pytest.raises(RepositoryError, match="is before the range"):
@@ -193,11 +194,11 @@ def checked(server: Archived, **options: Any) -> dict[str, Any]:
 
 def test_health(ready: Archived) -> None:
     ready.archived()
-    stanza = {"stanza": ready.stanza, "repository": f"pgbackrest:{ready.options['config']}"}
-    good = checked(ready, **stanza)
+    given = {"stanza": ready.stanza, "repository": f"pgbackrest:{ready.options['config']}"}
+    good = checked(ready, **given)
     assert (good["status"], good["value"], good["lag"], good["waiting"]) == ("ok", 0, 0, 0)
     assert 0 < good["backup"] < 600
-    assert checked(ready, backup_crit="1ms", **stanza)["status"] == "critical"
+    assert checked(ready, backup_crit="1ms", **given)["status"] == "critical"
     ready.execute("CREATE TABLE wide AS SELECT generate_series(1, 1000) AS a")
     assert checked(ready)["value"] > 0  # written, and not archived yet
     ready.execute("CREATE ROLE watcher LOGIN")
@@ -411,3 +412,38 @@ def test_a_standby_is_refused_before_anything_is_written() -> None:
             with pytest.raises(TargetError, match="is a standby"):
                 run(postgresql_pitr, check, **server.options)
         assert not Path(server.options["config"]).exists()
+
+
+def test_another_timeline_is_told() -> None:
+    """The server itself was put back: what it had written after that moment is not what a restore gives."""
+    with archived() as server:
+        server.as_postgres("mkdir", server.directory / "log")
+        run(postgresql_pitr, **server.options)
+        server.restart()
+        begin = run(postgresql_pitr, **server.options)["pitr"]["earliest"]
+        wait_until(lambda: server.execute(NOW) > begin)
+        given = given_for(server, target=target(server, "copy", 5433, keep_running=False))
+        assert run(restore, True, **given)["warnings"] == []
+        server.stop()
+        server.as_postgres("touch", server.data / "recovery.signal")
+        with (server.data / "postgresql.auto.conf").open("a") as settings:
+            settings.write("restore_command = 'false'\n")
+        server.start()
+        server.execute("CREATE TABLE later ()")
+        server.archived()
+        for check in (True, False):
+            (warning,) = run(restore, check, **given)["warnings"]
+            assert "goes on with timeline 2, which the restore follows: what was written to timeline 1" in warning
+
+
+def test_a_configuration_made_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files of conf.d are parts of one configuration; only ours is complete in itself."""
+    (tmp_path / "pgbackrest.conf").write_text("[global]\nrepo1-path=/r\n")
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "main.conf").write_text("[main]\npg1-path=/nowhere\npg1-port=5499\n")
+    monkeypatch.setattr(stanza, "CONFIGURATIONS", str(tmp_path / "conf.d"))
+    monkeypatch.setattr(stanza, "_DEFAULTS", (str(tmp_path / "pgbackrest.conf"),))
+    found = stanza.Stanza.at("pgbackrest", "main")
+    assert (found.config, found.place.port) == ("", 5499)
+    (tmp_path / "conf.d" / "own.conf").write_text(f"{stanza.HEADER}[own]\npg1-path=/nowhere\n")
+    assert stanza.Stanza.at("pgbackrest", "own").config == str(tmp_path / "conf.d" / "own.conf")

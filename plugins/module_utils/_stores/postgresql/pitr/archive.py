@@ -29,6 +29,7 @@ class BaseBackup(NamedTuple):
     size: int
     stored: int
     good: bool
+    timeline: int  # 0: not known
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> BaseBackup:
@@ -43,7 +44,13 @@ class BaseBackup(NamedTuple):
             info["size"],
             stored.get("delta", stored.get("size", 0)),
             not found.get("error"),
+            timeline_of((found.get("archive") or {}).get("stop")),
         )
+
+
+def timeline_of(segment: Optional[str]) -> int:
+    """The timeline of a segment of WAL, from its name. 0: not known."""
+    return int(segment[:8], 16) if segment else 0
 
 
 class Archiver(NamedTuple):
@@ -82,6 +89,7 @@ class Archive(NamedTuple):
     encrypted: bool
     backups: Sequence[BaseBackup]  # oldest first
     archiver: Optional[Archiver]
+    timeline: int  # of its newest WAL
     trouble: str  # why the server can't say how far it has archived
 
     @property
@@ -133,6 +141,7 @@ def look(stanza: Stanza, limit: Optional[float] = 60.0, server: bool = True) -> 
         one is not None and one.get("cipher") not in (None, "none"),
         [BaseBackup.of(backup) for backup in one["backup"]] if one else [],
         archiver,
+        timeline_of(one["archive"][-1].get("max")) if one and one.get("archive") else 0,
         trouble,
     )
 

@@ -17,9 +17,8 @@ from ...._core.errors import InvalidRequest, TargetError
 from ...._core.files import os_errors, others_can_write, resolve, write_atomically
 from ...._core.s3_options import ADDRESS as S3
 from ...._core.s3_options import check as check_s3
-from .stanza import CONFIGURATIONS, Place
+from .stanza import CONFIGURATIONS, HEADER, Place
 
-HEADER = "# Managed by day2.ops.postgresql_pitr: changes are overwritten.\n"
 _SECRET = re.compile(r"(?m)^([^=\n]*(?:pass|secret|key|token)[^=\n]*)=.*$")
 _SECRET_OPTION = re.compile(
     r"repo\d+-(?:azure-key|cipher-pass|s3-key|s3-key-secret|s3-token|sftp-private-key-passphrase)"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import configparser
 import functools
+import glob
 import json
 import os
 import pwd
@@ -23,6 +24,7 @@ from ...._core.programs import environment
 from ..cluster.programs import any_psql
 
 CONFIGURATIONS = "/etc/pgbackrest/conf.d"
+HEADER = "# Managed by day2.ops.postgresql_pitr: changes are overwritten.\n"
 _DEFAULTS = ("/etc/pgbackrest/pgbackrest.conf", "/etc/pgbackrest.conf")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _LIMIT = 120.0
@@ -61,7 +63,7 @@ class Stanza:
         """The one that a repository and a name in it tell. Raises InvalidRequest, RepositoryError."""
         given = location.partition(":")[2]
         own = os.path.join(CONFIGURATIONS, f"{check_stanza(name)}.conf")
-        return cls(name, given or (own if os.path.exists(own) else ""))
+        return cls(name, given or (own if _is_ours(own) else ""))
 
     def command(self, *words: str) -> list[str]:
         """A command line of pgBackRest. Raises MissingDependency."""
@@ -188,6 +190,22 @@ def hint_for(said: str) -> str:
     return "See the log in /var/log/pgbackrest."
 
 
+def _is_ours(path: str) -> bool:
+    """Whether it is a whole configuration, as ours are. One made by hand needs that of pgBackRest beside it."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as handle:
+            return handle.read(len(HEADER)) == HEADER
+    except FileNotFoundError:
+        return False
+    except OSError as exc:
+        raise RepositoryError(f"Can't read {path}: {exc.strerror}.") from exc
+
+
+def _default_files() -> list[str]:
+    """What pgBackRest reads without --config."""
+    return [one for one in _DEFAULTS if os.path.exists(one)][:1] + sorted(glob.glob(f"{CONFIGURATIONS}/*.conf"))
+
+
 def _place_in(name: str, config: str) -> Place:
     values = read_values(name, config)
     if "pg1-path" not in values:
@@ -206,7 +224,7 @@ def read_values(name: str, config: str) -> Mapping[str, str]:
     parser = configparser.RawConfigParser(strict=False, delimiters=("=",), comment_prefixes=("#",))
     path = config
     try:
-        for path in [config] if config else [one for one in _DEFAULTS if os.path.exists(one)]:
+        for path in [config] if config else _default_files():
             with open(path, encoding="utf-8") as handle:
                 parser.read_file(handle)
     except (OSError, UnicodeDecodeError, configparser.Error) as exc:
