@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, Optional
 
 from .errors import InvalidRequest, MissingDependency
 
+EXPIRED = "ExpiredToken"
+
 
 class Connection(NamedTuple):
     """How to reach AWS. Values that are None are determined as by boto3."""
@@ -97,10 +99,17 @@ class Service:
             answer: dict[str, Any] = getattr(self.client, operation)(**arguments)
             return answer
         except self._exceptions.ClientError as exc:
-            error = exc.response.get("Error", {})
-            raise Refused(error.get("Code", "Error"), error.get("Message", "")) from None
+            raise refusal(exc) from None
         except self._exceptions.BotoCoreError as exc:
             raise Exhausted(str(exc)) from None
+        except RuntimeError as exc:  # credentials that were renewed have expired, too
+            raise Refused(EXPIRED, str(exc)) from None
+
+
+def refusal(exc: Any) -> Refused:
+    """What a ClientError of botocore says."""
+    error = exc.response.get("Error", {})
+    return Refused(error.get("Code", "Error"), error.get("Message", ""))
 
 
 _CREDENTIALS_HINT = (
@@ -116,10 +125,15 @@ def hint_for(exc: Exception, what: str) -> str:
     """
     if not isinstance(exc, Refused):
         return ""
-    if exc.code in ("AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException"):
+    if exc.code in (
+        "AccessDeniedException",
+        "AccessDenied",
+        "UnrecognizedClientException",
+        "InvalidSignatureException",
+    ):
         if "Signature expired" in exc.message or "not yet current" in exc.message:
             return "The clock of this host is wrong: set it and run again."
         return f"Check the credentials and their permissions on {what}."
-    if exc.code in ("ExpiredTokenException", "ExpiredToken"):
+    if exc.code in ("ExpiredTokenException", EXPIRED):
         return "The credentials have expired: renew them and run again."
     return ""

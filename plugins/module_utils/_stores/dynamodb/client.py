@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from ..._core.aws import Connection, Exhausted, Refused, Service, hint_for
+from ..._core.aws import EXPIRED, Connection, Exhausted, Refused, Service, hint_for, refusal
 from ..._core.errors import Day2Error, InvalidRequest
 from .transport import Broken, Direct, Proxied, Signer, Transport, Untrusted
 
@@ -135,8 +135,12 @@ class Client:
         try:
             # Frozen at each call, which also renews those that expire.
             credentials = self._credentials.get_frozen_credentials()
+        except self._botocore.exceptions.ClientError as exc:  # a role that can't be assumed
+            raise refusal(exc) from None
         except self._botocore.exceptions.BotoCoreError as exc:
             raise Refused("Credentials", str(exc)) from None
+        except RuntimeError as exc:  # those that were renewed have expired, too
+            raise Refused(EXPIRED, str(exc)) from None
         try:
             response = self._transport.post(self._signer.headers(_TARGET + operation, body, credentials), body)
         except Untrusted as exc:

@@ -163,6 +163,34 @@ def test_connections_are_kept_and_replaced_once_the_server_has_ended_them(ends: 
     assert server.connections == (3 if ends else 1)
 
 
+def _refused_role() -> Exception:
+    import botocore.exceptions
+
+    return botocore.exceptions.ClientError(
+        {"Error": {"Code": "AccessDenied", "Message": "not your role"}}, "AssumeRole"
+    )
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (_refused_role, "AccessDenied: not your role"),
+        (lambda: RuntimeError("the refreshed credentials are still expired"), "ExpiredToken: .*still expired"),
+    ],
+)
+def test_credentials_that_can_not_be_renewed(failure: Any, said: str) -> None:
+    client = Client(Connection("us-east-1", "http://127.0.0.1:1", None, "key", "secret"), 2, 1.0)
+
+    class Expired:
+        def get_frozen_credentials(self) -> Any:
+            raise failure()
+
+    with contextlib.closing(client):
+        client._credentials = Expired()
+        with pytest.raises(Refused, match=said):
+            client.call("Scan", b"{}", threading.Event())
+
+
 def test_nobody_at_the_address() -> None:
     server = Server()
     server.server_close()
