@@ -33,8 +33,8 @@ _ENVIRONMENT = re.compile(r"[A-Z][A-Z0-9_]*")
 _MISSING = re.compile(
     r"repository does not exist|"
     r"unable to open config file: (?!.*(?:access key|x509))"
-    r".*(?:(?:does not|doesn't|not) exist|no such file|not found|\b404\b|NoSuch(?:Key|Bucket))",
-    re.IGNORECASE,
+    r"(?:(?!\nIs there).)*?(?:(?:does not|doesn't) exist|no such file|not found|(?<![/:\w])404\b|NoSuch(?:Key|Bucket))",
+    re.IGNORECASE | re.DOTALL,
 )
 _BUSY = re.compile(r"already locked", re.IGNORECASE)
 _GONE = re.compile(r"no matching ID found|no snapshot found", re.IGNORECASE)
