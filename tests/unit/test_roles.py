@@ -11,10 +11,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pytest
 import yaml
+from ansible import template
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 
 from ansible_collections.day2.ops.plugins.plugin_utils.schedule import KEYS
 
@@ -142,11 +144,31 @@ def test_no_integration_target_has_the_name_of_a_role() -> None:
     assert targets & {role.name for role in ROLES} == set()
 
 
-@pytest.mark.parametrize(("hidden", "shown"), [(True, "Ask: failed, and no_log hides why"), (False, "Ask: secret")])
-def test_what_a_hook_hides_is_not_told(*, hidden: bool, shown: str) -> None:
-    environment = jinja2.Environment(autoescape=False)
-    environment.filters["bool"] = bool
-    (role,) = [one for one in ROLES if one.name == "lifecycle"]
-    template = environment.from_string(read(role / "vars" / "main.yml")["lifecycle__why"])
-    failed = {"name": "Ask", "no_log": hidden}
-    assert template.render(ansible_failed_task=failed, ansible_failed_result={"msg": "secret"}).strip() == shown
+TOLD = {  # what a role says of a task that failed, and how it says it
+    "lifecycle": "{{ lifecycle__why }}",
+    "store_backup": "{{ store_backup__failed.msg }}",
+    "store_migration": "{{ store_migration__failed_text }}",
+    "store_restore": "{{ store_restore__failed_text }}",
+}
+
+
+def trusted(value: Any) -> Any:
+    """The value with templates that are rendered: from 2.19 on, that has to be said of each."""
+    if isinstance(value, dict):
+        return {name: trusted(member) for name, member in value.items()}
+    trust = getattr(template, "trust_as_template", None)
+    return trust(value) if trust is not None and isinstance(value, str) else value
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+@pytest.mark.parametrize("role", sorted(TOLD))
+def test_what_a_task_hides_is_not_told(role: str, *, hidden: bool) -> None:
+    (path,) = [one for one in ROLES if one.name == role]
+    failed = {"failed": True, "msg": "the token is secret", "stderr": "also secret"}
+    variables = {
+        **trusted(read(path / "vars" / "main.yml")),
+        "ansible_failed_task": {"name": "Ask", "action": "uri", "no_log": hidden},
+        "ansible_failed_result": failed,
+    }
+    told = Templar(loader=DataLoader(), variables=variables).template(trusted(TOLD[role]))
+    assert ("secret" in told, "no_log hides why" in told) == (not hidden, hidden)

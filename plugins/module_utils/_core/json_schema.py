@@ -15,12 +15,13 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Callable, NamedTuple
 from urllib.parse import unquote
 
 from .errors import InvalidRequest
 from .patterns import HINT, NotAPattern, TooLong, compile_pattern, may_take_long, time_limit
-from .records import canonical
+from .records import canonical, is_finite
 
 _ANNOTATIONS = frozenset(
     [
@@ -43,6 +44,7 @@ _ANNOTATIONS = frozenset(
         "writeOnly",
     ]
 )
+_LONGEST = 5000  # digits of numbers that are divided
 _SECONDS = 1.0  # that a text may be compared with a pattern
 _DEEPEST = 100  # schemas in schemas, and values in values
 
@@ -227,10 +229,14 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
 
 
+def _is_whole(number: Decimal) -> bool:
+    return number == number.to_integral_value()
+
+
 _TYPES: dict[str, Callable[[Any], bool]] = {
     "null": lambda value: value is None,
     "boolean": lambda value: isinstance(value, bool),
-    "integer": lambda value: _is_number(value) and math.isfinite(value) and value == int(value),
+    "integer": lambda value: _is_number(value) and is_finite(value) and _is_whole(_exact(value)),
     "number": _is_number,
     "string": lambda value: isinstance(value, str),
     "array": lambda value: isinstance(value, (list, tuple)),
@@ -259,7 +265,7 @@ def _enum(wanted: Sequence[Any], value: Any) -> str:
 
 def _bound(holds: Callable[[Any, Any], bool], words: str) -> Callable[[Any, Any], str]:
     def faulty(wanted: Any, value: Any) -> str:
-        if not _is_number(value) or holds(_exact(value), _exact(wanted)):
+        if not _is_number(value) or _exact(value).is_nan() or holds(_exact(value), _exact(wanted)):
             return ""
         return f"{_short(value)} is {words} {_short(wanted)}"
 
@@ -271,9 +277,16 @@ def _exact(number: Any) -> Decimal:
 
 
 def _multiple(wanted: Any, value: Any) -> str:
-    if not _is_number(value) or not _exact(value) % _exact(wanted):
+    if not _is_number(value) or (is_finite(value) and _is_multiple(_exact(value), _exact(wanted))):
         return ""
     return f"{_short(value)} is no multiple of {_short(wanted)}"
+
+
+def _is_multiple(number: Decimal, unit: Decimal) -> bool:
+    """Also of numbers that are too large for the remainder of a Decimal."""
+    if max(abs(number.adjusted()), abs(unit.adjusted())) > _LONGEST:
+        return not number
+    return Fraction(number) % Fraction(unit) == 0
 
 
 def _size(kinds: Any, low: bool, unit: str) -> Callable[[Any, Any], str]:
@@ -355,7 +368,7 @@ _NAMED = _needs("a mapping of schemas", lambda value: isinstance(value, Mapping)
 _COUNT = _needs(
     "a number of at least 0", lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0
 )
-_NUMBER = _needs("a number", lambda value: _is_number(value) and math.isfinite(value))
+_NUMBER = _needs("a number", lambda value: _is_number(value) and is_finite(value))
 _SHAPES: dict[str, Callable[[Any], str]] = {
     **dict.fromkeys(("additionalProperties", "items", "not", "if", "then", "else"), _SCHEMA),
     **dict.fromkeys(("allOf", "anyOf", "oneOf"), _SCHEMAS),

@@ -133,3 +133,20 @@ def test_a_pattern_that_explodes_is_bounded() -> None:
     schema = Schema({"pattern": "^(a+)+$"})
     with pytest.raises(InvalidRequest, match="takes too long"):
         list(schema.faults("a" * 60 + "b"))
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "valid"),
+    [
+        ({"multipleOf": 0.1}, 1e40, True),
+        ({"multipleOf": 0.3}, Decimal("1e100"), False),
+        ({"multipleOf": 2}, Decimal("1e999999999"), False),
+        ({"type": "integer"}, 10**400, True),
+        ({"type": "integer"}, Decimal("1e999999999"), True),
+        ({"type": "integer"}, Decimal("0.5"), False),
+        ({"maximum": 10**400}, 1, True),
+        ({"maximum": 5}, float("nan"), True),
+    ],
+)
+def test_numbers_beyond_floats(schema: Any, value: Any, *, valid: bool) -> None:
+    assert (not list(Schema(schema).faults(value))) is valid
