@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,13 +27,18 @@ from .transform import BadBatch, Transform
 
 
 class Recipe(NamedTuple):
-    """How new records are made of old ones. `validator`: of the schema that new records must fit."""
+    """How new records are made of old ones.
+
+    :param validator: of the schema that new records must fit.
+    :param over: is set when nobody waits for `transform` any more, which then ends.
+    """
 
     transform: Transform
     validator: Optional[Validator]
     batch_size: int
     workers: int
     retries: int
+    over: threading.Event
 
 
 class Spool:
@@ -118,9 +124,11 @@ def _transformed(parts: Iterable[list[Record]], recipe: Recipe) -> Iterator[tupl
                     yield first, future.result()
             for first, future in pending:
                 yield first, future.result()
-        finally:  # what nobody waits for any more is not begun
+        except BaseException:  # of what nobody waits for any more, nothing is begun, and what runs is ended
+            recipe.over.set()
             for _first, future in pending:
                 future.cancel()
+            raise
 
 
 def changes_of(records: Sequence[Record], made: Sequence[Record], where: Where) -> list[Change]:

@@ -10,6 +10,7 @@ import os
 import selectors
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -29,6 +30,7 @@ _SAID = 400  # of what a command says
 _OUTPUT = 64 << 20  # bytes that a command may print for a batch, and
 _TIMES_INPUT = 16  # this many for each byte that it is given
 _PIECE = 1 << 16
+_LOOK = 0.25  # seconds until it is looked whether the task is over
 
 
 class BadBatch(Exception):
@@ -75,15 +77,25 @@ _TIMES: dict[str, Callable[[str], Any]] = {
 }
 
 
-def by_command(argv: Sequence[str], timeout: float, info: Info, columns: Optional[frozenset[str]]) -> Transform:
+def by_command(
+    argv: Sequence[str],
+    timeout: float,
+    info: Info,
+    columns: Optional[frozenset[str]],
+    over: Optional[threading.Event] = None,
+) -> Transform:
     """The records that a command writes when it reads these: each of them once, in any order.
 
     Values that JSON lacks are written with tags, as in canonical JSON. The function raises BadBatch.
+
+    :param over: set when nobody waits for it any more.
     """
+
+    ended = over or threading.Event()
 
     def transform(records: Sequence[Record]) -> list[Record]:
         given = b"".join(encode(record).encode() + b"\n" for record in records)
-        made = _parsed(_output(argv, timeout, given))
+        made = _parsed(_output(argv, timeout, given, ended))
         if columns is not None:
             _check_fields(made, columns)
         return _matched(records, made, info)
@@ -91,7 +103,7 @@ def by_command(argv: Sequence[str], timeout: float, info: Info, columns: Optiona
     return transform
 
 
-def _output(argv: Sequence[str], timeout: float, given: bytes) -> bytes:
+def _output(argv: Sequence[str], timeout: float, given: bytes, over: threading.Event) -> bytes:
     """What the command prints. It is ended, with its children, when its time is over or this task is."""
     name = argv[0]
     try:
@@ -106,7 +118,7 @@ def _output(argv: Sequence[str], timeout: float, given: bytes) -> bytes:
     except (OSError, ValueError) as exc:
         raise BadBatch(f"{name} can't be run: {getattr(exc, 'strerror', None) or exc}") from None
     try:
-        output, messages = _exchanged(process, name, given, time.monotonic() + timeout)
+        output, messages = _exchanged(process, given, time.monotonic() + timeout, over)
     except BaseException as exc:
         # It was not waited for, so the number is still that of its group, even if only children are left.
         with contextlib.suppress(ProcessLookupError):
@@ -125,10 +137,13 @@ def _output(argv: Sequence[str], timeout: float, given: bytes) -> bytes:
     return output
 
 
-def _exchanged(process: subprocess.Popen[bytes], name: str, given: bytes, until: float) -> tuple[bytes, bytes]:
+def _exchanged(
+    process: subprocess.Popen[bytes], given: bytes, until: float, over: threading.Event
+) -> tuple[bytes, bytes]:
     """What a command prints, and the end of what it says, while it reads what it is given.
 
-    :param until: of the monotonic clock; later, TimeoutExpired is raised.
+    :param until: of the monotonic clock; later, or when it is over, TimeoutExpired is raised.
+    :raises BadBatch: it prints too much.
     """
     found = {process.stdout: bytearray(), process.stderr: bytearray()}
     most, rest = _OUTPUT + _TIMES_INPUT * len(given), memoryview(given)
@@ -137,23 +152,23 @@ def _exchanged(process: subprocess.Popen[bytes], name: str, given: bytes, until:
             os.set_blocking(stream.fileno(), False)  # type: ignore[union-attr]
             waiting.register(stream, selectors.EVENT_WRITE if stream is process.stdin else selectors.EVENT_READ)  # type: ignore[arg-type]
         while waiting.get_map():
-            ready = waiting.select(max(0.0, until - time.monotonic()))
-            if time.monotonic() >= until:
+            ready = waiting.select(max(0.0, min(_LOOK, until - time.monotonic())))
+            if time.monotonic() >= until or over.is_set():
                 raise subprocess.TimeoutExpired(process.args, 0)
             for key, _events in ready:
                 if key.fileobj is process.stdin:
                     rest = rest[_written(key.fd, rest) :]
-                    over = not rest
+                    closed = not rest
                 else:
                     piece = os.read(key.fd, _PIECE)
                     found[key.fileobj] += piece  # type: ignore[index]
-                    over = not piece
-                if over:
+                    closed = not piece
+                if closed:
                     waiting.unregister(key.fileobj)
                     key.fileobj.close()  # type: ignore[union-attr]
             del found[process.stderr][:-_SAID]
             if len(found[process.stdout]) > most:
-                raise BadBatch(f"{name} printed more than {format_size(most)}")
+                raise BadBatch(f"the command printed more than {format_size(most)}")
     process.wait(max(0.0, until - time.monotonic()))
     return bytes(found[process.stdout]), bytes(found[process.stderr])
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -152,13 +153,13 @@ def _update(
 
 
 def _recipe(params: Mapping[str, Any], selected: Selected) -> Recipe:
-    info, columns = selected.info, selected.columns
+    info, columns, over = selected.info, selected.columns, threading.Event()
     if params["command"] is not None:
-        transform = by_command(params["command"], duration(params["timeout"]), info, columns)
+        transform = by_command(params["command"], duration(params["timeout"]), info, columns, over)
     else:
         transform = by_constants(fitting(info, columns, params["set"]))
     validator = open_validator(params["validator"], params["schema"]) if params["schema"] is not None else None
-    return Recipe(transform, validator, params["batch_size"], params["workers"], params["retries"])
+    return Recipe(transform, validator, params["batch_size"], params["workers"], params["retries"], over)
 
 
 def _check_key(info: Info) -> None:

@@ -8,12 +8,15 @@ counted.
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.editor import Change
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_editor
 from ansible_collections.day2.ops.plugins.module_utils._verbs.records import transform
@@ -145,10 +148,28 @@ def test_children_of_a_command_are_ended(script: str, one_request: Any, tmp_path
 def test_a_command_that_prints_without_end(one_request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transform, "_OUTPUT", 1 << 20)
     result = failed(one_request, command=["yes"], safety_backup=False)
-    assert "yes printed more than 1.0 MiB" in result["errors"][0]["error"]
+    assert "the command printed more than 1.0 MiB" in result["errors"][0]["error"]
 
 
 def test_a_command_that_does_not_read(one_request: Any) -> None:
     sql(one_request, "UPDATE requests SET v = printf('%.*c', 300000, 'x')")
     result = failed(one_request, command=["true"], safety_backup=False)
     assert "the command returned 0 of 1 records" in result["errors"][0]["error"]
+
+
+def test_a_command_is_ended_with_the_task(one_request: Any, tmp_path: Path) -> None:
+    sql(one_request, "INSERT INTO requests VALUES (2, 'b'), (3, 'c')")
+    marker = tmp_path / "marker"
+
+    def cancel() -> None:
+        while not marker.exists():
+            time.sleep(0.01)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    given = ["sh", "-c", f"echo begun >> {marker}; sleep 5; echo done >> {marker}"]
+    with pytest.raises(Cancelled):
+        run(one_request, command=given, batch_size=1, safety_backup=False)
+    thread.join()
+    assert marker.read_text() == "begun\n"
