@@ -32,3 +32,33 @@ def test_a_module_in_a_zip_file_is_compiled_once(tmp_path: Path) -> None:
         archive.writestr("package/module.py", "VALUE = __file__")
     done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=tmp_path, capture_output=True, check=True, text=True)
     assert done.stdout.splitlines() == ["code.zip/package/module.py 1 1", "No module named 'package.missing'"]
+
+
+THREADS = """
+import sys, threading
+sys.path.insert(0, "code.zip")
+import _zip_import
+
+found = []
+
+def use():
+    from package import slow
+    found.append(slow.VALUE)
+
+threads = [threading.Thread(target=use) for dummy in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+from package import slow
+print(found, slow.__file__, slow.__spec__.name)
+"""
+
+
+def test_threads_that_import_a_module_wait_for_all_of_it(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "code.zip", "w") as archive:
+        archive.write(_zip_import.__file__, "_zip_import.py")
+        archive.writestr("package/__init__.py", "")
+        archive.writestr("package/slow.py", "import time\ntime.sleep(0.2)\nVALUE = 5")
+    done = subprocess.run([sys.executable, "-c", THREADS], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[5, 5, 5, 5] code.zip/package/slow.py package.slow\n", "")

@@ -116,6 +116,12 @@ def make_data() -> None:
         hosts.write("127.0.0.1 localhost db1.example.com\n")
 
 
+def make_jobs() -> None:
+    """What the program day2 has recorded of two jobs."""
+    done = {"verb": "backup", "status": "ok", "began": time.time() - 60, "last_ok": time.time() - 50}
+    write("/var/lib/day2/state/jobs/summary.json", json.dumps({"jobs": {"hawkfish": done, "logs": done}}))
+
+
 class Api(BaseHTTPRequestHandler):
     """HawkFish's, as far as its checks look."""
 
@@ -202,6 +208,7 @@ def bring_older_backups() -> str:
 def main() -> None:
     make_data()
     make_shop()
+    make_jobs()
     serve_api()
     serve_nginx()
     with contextlib.ExitStack() as stack:
