@@ -84,10 +84,13 @@ def _conditions(info: Info, records: Sequence[Record]) -> tuple[str, list[Any]]:
     fields = {field.name: field for field in info.fields}
     keys = [fields[name] for name in info.key]
     names = [with_values(identifier(name)) for name in info.stored.key]
+    marks = ["%s::real" if field.native == "real" else "%s" for field in keys]  # else a real is compared as a double
     conditions, values = [], []
     for record in records:
         key = [converted(field, value) for field, value in zip(keys, key_of(info, record))]
-        one = " AND ".join(f"{name} {'IS NULL' if value is None else '= %s'}" for name, value in zip(names, key))
+        one = " AND ".join(
+            f"{name} {'IS NULL' if value is None else f'= {mark}'}" for name, mark, value in zip(names, marks, key)
+        )
         conditions.append(f"({one})")
         values += [value for value in key if value is not None]
     return " OR ".join(conditions), values

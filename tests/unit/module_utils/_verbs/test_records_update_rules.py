@@ -83,6 +83,15 @@ def test_a_key_that_is_null(kind: str, stores: Stores) -> None:
     assert sql(store, "SELECT name FROM requests WHERE v = 'new'") == [(None,)]
 
 
+@pytest.mark.parametrize("key", ["0.1::real", "0.1::float8", "1.50::numeric(5,2)", "'ab'::char(5)", "'infinity'::date"])
+def test_keys_of_types_that_are_compared_in_their_own_way(key: str, stores: Stores) -> None:
+    store = stores("postgresql")
+    sql(store, f"CREATE TABLE requests (id {key.partition('::')[2]} PRIMARY KEY, v text)")
+    sql(store, f"INSERT INTO requests VALUES ({key}, 'old')")
+    done = run(store, set={"v": "new"}, safety_backup=False)
+    assert (done["updated"], done["gone"]) == (1, 0)
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_check_mode_refuses_what_a_column_cannot_hold(kind: str, stores: Stores) -> None:
     store = stores(kind)
