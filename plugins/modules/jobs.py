@@ -96,7 +96,7 @@ EXAMPLES = r"""
           name: hostfactory
           source:
             type: json
-            path: /var/lib/hostfactory/templates.json
+            path: /opt/hostfactory/data/request_database.json
           repository: /var/backups/day2
       - name: rotate logs
         verb: log_rotate
