@@ -40,7 +40,8 @@ options:
   set:
     description:
       - Fields and their new values. Tables must have these columns, and documents get fields that they lack. The key
-        can't be set.
+        can't be set. A name with a dot is that of a field, not of a member.
+      - The result and its diff show the values. Set C(no_log) on the task if they are secret.
       - Values are constants. For columns of times, text in ISO 8601 is a time. A time such as the current one
         differs in each run, so set it in a play only once.
     type: dict

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import selectors
 import signal
@@ -14,7 +15,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Callable, Optional
+from typing import Any, Callable, NoReturn, Optional
 
 from ..._core.errors import Day2Error, InvalidRequest
 from ..._core.programs import environment
@@ -189,14 +190,20 @@ def _parsed(output: bytes) -> list[Record]:
         if not line.strip():
             continue
         try:
+            json.loads(line, parse_constant=_no_constant)
             record = decode(line)
-        except (ValueError, Day2Error):
+        except (ValueError, RecursionError, Day2Error):
             shown = line[:_SHOWN].decode("utf-8", "backslashreplace")
             raise BadBatch(f"line {number} of the output of the command is not JSON: {shown}") from None
         if not isinstance(record, dict):
             raise BadBatch(f"line {number} of the output of the command is not a JSON object")
         records.append(record)
     return records
+
+
+def _no_constant(name: str) -> NoReturn:
+    """NaN and the infinities, which Python takes for JSON."""
+    raise ValueError(name)
 
 
 def _matched(records: Sequence[Record], made: Sequence[Record], info: Info) -> list[Record]:

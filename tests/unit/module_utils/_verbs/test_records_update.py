@@ -217,6 +217,7 @@ def test_a_document_that_is_written_meanwhile(filled: Filled, tmp_path: Path) ->
         ("r['_key'] = 'other'", "which it was not given"),
         ("print(json.dumps(r))", "twice"),
         ("print('nonsense')", "line 1 of the output of the command is not JSON: nonsense"),
+        ("r['hits'] = float('nan')", "is not JSON"),
         ("print(5)", "line 1 of the output of the command is not a JSON object"),
         ("r['new'] = 1", "the field new, which the table lacks"),
         ("import time; time.sleep(60)", "did not end within 300ms"),
