@@ -70,6 +70,9 @@ CUSTOMERS = {
     "transitions": [{"name": "suspend", "from": "active", "to": "suspended", "requires_reason": True}],
 }
 
+# Its examples need systemd, a server of Debian's, and an archive of last year. The target pitr does what they do.
+ELSEWHERE = ("postgresql_pitr",)
+
 # Of the recipient in the examples.
 IDENTITY = "AGE-SECRET-KEY-1J5MP65GGSZA5W6TVSPXAHYR06Y5EK7ES662P5EERHK72AQWD5A2S965DLT"
 
@@ -186,6 +189,8 @@ def play(s3: str) -> str:
         "  tasks:",
     ]
     for module in sorted((COLLECTION / "plugins" / "modules").glob("*.py")):
+        if module.stem in ELSEWHERE:
+            continue
         found = re.search(r'^EXAMPLES = r?"""\n(.*?)^"""', module.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
         if not found:
             raise RuntimeError(f"{module} has no EXAMPLES")
