@@ -161,16 +161,6 @@ EXAMPLES = r"""
     only: [django_migrations, shop_product]
     on_existing: replace
 
-- name: Restore a server as it was before a mistake, beside the one in use
-  day2.ops.restore:
-    name: main
-    repository: pgbackrest
-    at: "2025-06-30T14:05:00Z"
-    target:
-      type: postgresql
-      data_directory: /var/lib/postgresql/15/at-1405
-      port: 5433
-
 - name: Test a restore without touching the live database
   day2.ops.restore:
     name: hawkfish
