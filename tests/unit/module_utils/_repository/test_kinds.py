@@ -17,7 +17,7 @@ def test_every_repository_has_its_fixture() -> None:
     tree = ast.parse(Path(str(location.__file__)).read_text(encoding="utf-8"))
     imported = {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level == 1}
     # hidden_names passes everything on to one of the others
-    kinds = imported - {"base", "encryption", "objective", "hidden_names"}
+    kinds = imported - {"base", "encryption", "manifest", "objective", "hidden_names"}
     assert "directory" in kinds
     missing = kinds - {name.partition("-")[0] for name in KINDS}
     assert not missing, f"tests/services/repositories.py has no fixture for {missing}"

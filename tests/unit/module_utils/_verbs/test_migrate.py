@@ -22,8 +22,8 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2E
 from ansible_collections.day2.ops.plugins.module_utils._core.records import CollectionDigest, canonical
 from ansible_collections.day2.ops.plugins.module_utils._core.tagged_json import decode
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import notes as sqlite_notes
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import shared as sqlite_shared
-from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import target as sqlite_records
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.target import SqliteTarget
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import info as migrate_info
 from tests.unit.module_utils._verbs.migrations import Store, Stores, connected, four_steps, run, sql
@@ -629,7 +629,7 @@ def test_a_killed_batch_leaves_no_rejects(stores: Stores, monkeypatch: pytest.Mo
     source, target, rejects = stores("json"), stores("sqlite"), tmp_path / "rejects.jsonl"
     fill(source, {"c": {key: {"text": "\ud800" if key in "be" else "x"} for key in "abcdef"}})
     rejects.write_text("of another migration\n")
-    keep = sqlite_records._keep
+    keep = sqlite_notes.keep
 
     def stop(connection: Any, collection: str, checkpoint: Any, wanted: Any) -> None:
         if checkpoint.get("rejected") == 2:
@@ -638,7 +638,7 @@ def test_a_killed_batch_leaves_no_rejects(stores: Stores, monkeypatch: pytest.Mo
 
     options = {"rejects": str(rejects), "max_rejects": 2, "batch_size": 2}
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(sqlite_records, "_keep", stop)
+        patch.setattr(sqlite_notes, "keep", stop)
         run(source=source, target=target, **options)
     assert rejects.read_text().count("\n") == 3
     with open(rejects, "a") as handle:

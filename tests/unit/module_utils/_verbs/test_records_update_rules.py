@@ -7,16 +7,16 @@ counted.
 
 from __future__ import annotations
 
+import json
 import os
-import signal
-import threading
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.editor import Change
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_editor
 from ansible_collections.day2.ops.plugins.module_utils._verbs.records import transform
@@ -170,15 +170,19 @@ def test_a_command_is_ended_with_the_task(one_request: Any, tmp_path: Path) -> N
     sql(one_request, "INSERT INTO requests VALUES (2, 'b'), (3, 'c')")
     marker = tmp_path / "marker"
 
-    def cancel() -> None:
+    given = ["sh", "-c", f"echo begun >> {marker}; sleep 5; echo done >> {marker}"]
+    program = (
+        "import json, sys; from tests.unit.module_utils._verbs.test_records_update import run; "
+        "run(*map(json.loads, sys.argv[1:2]), command=json.loads(sys.argv[2]), batch_size=1, safety_backup=False)"
+    )
+    # a process of its own: other tests may have left handlers of signals here
+    with subprocess.Popen(
+        [sys.executable, "-c", program, json.dumps(one_request), json.dumps(given)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stderr=subprocess.PIPE,
+    ) as process:
         while not marker.exists():
             time.sleep(0.01)
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
-
-    thread = threading.Thread(target=cancel)
-    thread.start()
-    given = ["sh", "-c", f"echo begun >> {marker}; sleep 5; echo done >> {marker}"]
-    with pytest.raises(Cancelled):
-        run(one_request, command=given, batch_size=1, safety_backup=False)
-    thread.join()
+        process.terminate()
+        assert b"Cancelled" in process.communicate()[1]
     assert marker.read_text() == "begun\n"
