@@ -160,16 +160,18 @@ def killed_at(when: str, at: int, run: Callable[[], Any]) -> int:
 )
 def test_killed_at_each_request(application: Application, when: str) -> None:
     before, _litter = application.check()
+    newest = before[-1]
     for at in range(1 + (when == "after"), 99, STEP):
         application.change()
         status = killed_at(when, at, application.backup)
         middle, _litter = application.check()
-        assert before[-1] in middle, "a backup that was to be kept is gone"
+        assert newest in middle, "a backup that was to be kept is gone"
         again = application.backup()
         before, litter = application.check()
         assert litter == [], f"killed {when} request {at}"
         assert len(before) == 2
-        assert again["backup"]["id"] == before[-1]
+        newest = again["backup"]["id"]  # not always the last by name: the random part of two of one second has no order
+        assert newest in before
         if status == 0:
             break
     assert status == 0
@@ -217,4 +219,4 @@ def test_two_hosts_at_once(application: Application, monkeypatch: pytest.MonkeyP
     thread.join()
     assert outcome[0] is not None
     assert "Another run is using this backup set: backup, process" in outcome[0]
-    assert application.check()[0][-1] == made["backup"]["id"]
+    assert made["backup"]["id"] in application.check()[0]
