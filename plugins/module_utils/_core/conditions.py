@@ -21,7 +21,7 @@ from decimal import Decimal
 from typing import Any, Callable, Optional
 
 from .errors import Day2Error, InvalidRequest
-from .records import canonical, is_finite
+from .records import canonical, exact, is_finite
 from .units import parse_duration, parse_time
 
 Test = Callable[[Any], bool]
@@ -222,7 +222,7 @@ def _ordered(holds: Callable[[Any, Any], bool]) -> Callable[[Where, str, Any], T
         if kind not in ("str", "number", "time"):
             raise InvalidRequest("it takes a number, a text or a time.")
         when = instant(wanted) if kind == "time" or (kind == "str" and _TIME_LIKE.fullmatch(wanted)) else None
-        limit = _exact(wanted) if kind == "number" else wanted
+        limit = exact(wanted) if kind == "number" else wanted
         if kind == "number" and limit.is_nan():
             raise InvalidRequest("no number is less or more than NaN.")
 
@@ -232,17 +232,14 @@ def _ordered(holds: Callable[[Any, Any], bool]) -> Callable[[Where, str, Any], T
                 return when is not None and found is not None and holds(found, when)
             if _kind(value) != kind or kind == "time":
                 return False
-            exact = _exact(value) if kind == "number" else value
-            return (kind != "number" or not exact.is_nan()) and holds(exact, limit)
+            if kind != "number":
+                return holds(value, limit)
+            number = exact(value)
+            return not number.is_nan() and holds(number, limit)
 
         return test
 
     return operator
-
-
-def _exact(number: Any) -> Decimal:
-    """A number that is compared by its value: a float is what its shortest text says."""
-    return Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
 
 
 def instant(value: Any) -> Optional[datetime]:

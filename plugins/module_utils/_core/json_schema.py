@@ -21,7 +21,7 @@ from urllib.parse import unquote
 
 from .errors import InvalidRequest
 from .patterns import HINT, NotAPattern, TooLong, compile_pattern, may_take_long, time_limit
-from .records import canonical, is_finite
+from .records import canonical, exact, is_finite
 
 _ANNOTATIONS = frozenset(
     [
@@ -236,7 +236,7 @@ def _is_whole(number: Decimal) -> bool:
 _TYPES: dict[str, Callable[[Any], bool]] = {
     "null": lambda value: value is None,
     "boolean": lambda value: isinstance(value, bool),
-    "integer": lambda value: _is_number(value) and is_finite(value) and _is_whole(_exact(value)),
+    "integer": lambda value: _is_number(value) and is_finite(value) and _is_whole(exact(value)),
     "number": _is_number,
     "string": lambda value: isinstance(value, str),
     "array": lambda value: isinstance(value, (list, tuple)),
@@ -265,19 +265,15 @@ def _enum(wanted: Sequence[Any], value: Any) -> str:
 
 def _bound(holds: Callable[[Any, Any], bool], words: str) -> Callable[[Any, Any], str]:
     def faulty(wanted: Any, value: Any) -> str:
-        if not _is_number(value) or _exact(value).is_nan() or holds(_exact(value), _exact(wanted)):
+        if not _is_number(value) or exact(value).is_nan() or holds(exact(value), exact(wanted)):
             return ""
         return f"{_short(value)} is {words} {_short(wanted)}"
 
     return faulty
 
 
-def _exact(number: Any) -> Decimal:
-    return Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
-
-
 def _multiple(wanted: Any, value: Any) -> str:
-    if not _is_number(value) or (is_finite(value) and _is_multiple(_exact(value), _exact(wanted))):
+    if not _is_number(value) or (is_finite(value) and _is_multiple(exact(value), exact(wanted))):
         return ""
     return f"{_short(value)} is no multiple of {_short(wanted)}"
 

@@ -64,6 +64,11 @@ def record_digest(record: Mapping[str, Any]) -> int:
     return total([canonical(record)])
 
 
+def exact(number: Union[int, float, Decimal]) -> Decimal:
+    """The value of a number: that of a float is what its shortest text says."""
+    return Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
+
+
 class CollectionDigest:
     """The digest of a set of records: the sum of their digests modulo 2^256, independent of their order."""
 

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Optional
 
 from ..._core.record_batches import Layout
-from ..._core.records import is_finite
+from ..._core.records import exact, is_finite
 from ..._core.tagged_json import encode as encode_json
 from .model import (
     BOOLEAN,
@@ -221,7 +221,7 @@ def fitted(field: Field, value: Any) -> Any:
     if kind == INTEGER and number and _integral(value) and -_LARGEST <= value < _LARGEST:
         return int(value)
     if kind == DECIMAL and number:
-        return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+        return exact(value)
     if kind == REAL and number and _exact(value):
         return float(value)
     if isinstance(value, datetime) and kind == (TIMESTAMP if value.tzinfo is None else TIMESTAMPTZ):

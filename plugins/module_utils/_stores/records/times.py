@@ -11,6 +11,7 @@ from decimal import Decimal, DecimalException
 from typing import Any, NamedTuple, Optional
 
 from ..._core.errors import InvalidRequest
+from ..._core.records import exact
 from .model import Refused
 
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6}  # in a second
@@ -87,8 +88,7 @@ def _length(value: Any, times: TimeOptions) -> timedelta:
     if not times.unit:
         raise Refused(NO_UNIT)
     try:
-        exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-        microseconds = exact * 10**6 / UNITS[times.unit]
+        microseconds = exact(value) * 10**6 / UNITS[times.unit]
         if not microseconds.is_finite():
             raise Refused("is not a time")
         return timedelta(microseconds=round(microseconds))
