@@ -27,11 +27,9 @@ from .._core.files import os_errors
 from .._core.pgbackrest import is_pgbackrest
 from .._core.progress import Progress
 from .._core.scratch import remove_left_scratch, scratch_directory
-from .._core.units import format_time
 from .._repository.base import Repository, Staging
 from .._repository.location import open_repository
 from .._repository.manifest import SAFETY, Manifest, SourcePart, check_set_name
-from .._repository.owner import owner_of, this_host
 from .._repository.reading import BackupCopy, quick_problems
 from .._stores.base import Buildable, Partial, Restoration
 from .arguments import (
@@ -48,7 +46,8 @@ from .arguments import (
     store_argument,
 )
 from .restore_choice import Choice, choice_from, find
-from .snapshots import check_apart, check_encrypted, check_secrets, describe, files_of, publish, take
+from .restore_result import diff_of, message_of, result_of
+from .snapshots import check_apart, check_encrypted, check_secrets, files_of, publish, take
 from .space import check_space, size_of
 
 ARGUMENTS: dict[str, Any] = {
@@ -154,7 +153,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     began = time.monotonic()
     with plan(request_from(params), check, progress) as ready:
         safety = None if check else apply(ready)
-    result = _result(ready, check, safety)
+    result = result_of(ready, check, safety)
     result["duration_s"] = round(time.monotonic() - began, 3)
     return result
 
@@ -271,7 +270,7 @@ def _check_allowed(ready: RestorePlan) -> None:
         raise TargetError(
             f"{' and '.join(existing)} exists and differs from backup {ready.manifest.id}.",
             "Set on_existing=replace to overwrite it.",
-            {"diff": _diff(ready)},
+            {"diff": diff_of(ready)},
         )
     for step in ready.changes:
         if ready.request.safety_backup and step.existed and step.restoration.damage:
@@ -302,7 +301,7 @@ def apply(ready: RestorePlan) -> Optional[Manifest]:
                     raise TargetError(f"{first} {problem}") from exc  # its hint may say that nothing was changed
                 raise
     except Cancelled as exc:  # recorded before, raised now that the work is done
-        raise Cancelled(f"{exc.message} {_message(ready, check=False)}") from exc
+        raise Cancelled(f"{exc.message} {message_of(ready, check=False)}") from exc
     return safety
 
 
@@ -343,72 +342,3 @@ def _cannot_save(why: str) -> TargetError:
         f"The current data can't be backed up before it is replaced: {why}",
         "Nothing was changed. Copy the data elsewhere if you may need it, and set safety_backup=false.",
     )
-
-
-def _result(ready: RestorePlan, check: bool, safety: Optional[Manifest]) -> dict[str, Any]:
-    request = ready.request
-    warnings = [note for step in ready.steps for note in step.restoration.notes]
-    if _is_foreign(ready):
-        warnings.append(
-            f"Backup {ready.manifest.id} is of {owner_of(ready.manifest)}, not of this host, "
-            f"{this_host(request.choice.host)}."
-        )
-    warnings += ready.leftovers
-    return {
-        "changed": bool(ready.changes),
-        "msg": _message(ready, check),
-        "backup": describe(ready.manifest, ready.path),
-        "foreign": _is_foreign(ready),
-        "safety_backup": None if safety is None else describe(safety, request.repository.path(request.name, safety.id)),
-        "targets": [
-            {
-                "name": step.part.name,
-                "type": step.part.type,
-                "path": step.entry.store.path,
-                "changed": step.restoration.changed,
-                "changes": [one._asdict() for one in step.restoration.changes],
-            }
-            for step in ready.steps
-        ],
-        "diff": _diff(ready),
-        "warnings": warnings,
-    }
-
-
-def _is_foreign(ready: RestorePlan) -> bool:
-    return this_host(ready.request.choice.host).casefold() != ready.manifest.host.casefold()
-
-
-def _message(ready: RestorePlan, check: bool) -> str:
-    whose = f" of host {ready.manifest.host}" if _is_foreign(ready) else ""
-    if not ready.changes:
-        return f"Nothing to restore: the target equals backup {ready.manifest.id}{whose}."
-    moved = sorted({step.part.path for step in ready.changes if step.part.path != step.entry.path})
-    return "{} {} from backup {}{}{}, made {}.".format(
-        "Would restore" if check else "Restored",
-        " and ".join(step.entry.store.path for step in ready.changes),
-        ready.manifest.id,
-        f" of {' and '.join(moved)}" if moved else "",
-        whose,
-        format_time(ready.manifest.created),
-    )
-
-
-def _diff(ready: RestorePlan) -> dict[str, str]:
-    before, after = [], []
-    for step in ready.steps:
-        for change in step.restoration.changes:
-            if change.before is not None:
-                before.append(f"{step.part.name} {change.name}: {change.before}\n")
-            after.append(f"{step.part.name} {change.name}: {change.after}\n")
-        for path, what in step.restoration.differences:
-            if what != "added":
-                before.append(f"{step.part.name} {path}\n")
-            if what != "removed":
-                after.append(f"{step.part.name} {path}{' (from the backup)' if what == 'changed' else ''}\n")
-    return {
-        "before_header": "now",
-        "after_header": f"backup {ready.manifest.id}",
-        "before": "".join(before),
-        "after": "".join(after),
-    }
