@@ -32,7 +32,7 @@ class Event(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """`phase`: see `_verbs/records/lifecycle.py`. `began`: seconds since 1970, by the clock of the host that began."""
+    """`phase`: see `_verbs/records/moves.py`. `began`: seconds since 1970, by the clock of the host that began."""
 
     subject: str
     transition: str
@@ -217,6 +217,11 @@ class LifecycleTables(abc.ABC):
         """The attempts of all subjects of the machine, by subject."""
         query = f"SELECT {', '.join(Attempt._fields)} FROM {self._attempts} WHERE machine = {self.mark}"
         return {row[0]: Attempt(*row) for row in self.execute(query, [self._machine])}
+
+    def attempt(self, subject: str) -> Optional[Attempt]:
+        """The attempt of a subject."""
+        rows = self._of(subject, self._attempts, Attempt._fields, "subject")
+        return Attempt(*rows[0]) if rows else None
 
     def history(self, subject: str) -> list[Event]:
         """What happened to a subject, oldest first."""

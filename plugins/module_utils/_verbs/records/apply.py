@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from ..._core.errors import SourceError, TargetError
@@ -67,13 +68,11 @@ class Changing:
 
 def change(changing: Changing, planned: Spool, outcome: Outcome, progress: Progress) -> None:
     """Change records batch by batch."""
-    try:
+    with contextlib.suppress(TooManyErrors):
         for changes in planned:
             with progress.critical():
                 changing.change(changes, outcome)
             progress.advance(len(changes))
-    except TooManyErrors:
-        pass
 
 
 def replace(target: TargetStore, info: Info, planned: Spool, outcome: Outcome, progress: Progress) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import abc
 import itertools
 import json
 import os
@@ -111,7 +112,7 @@ class Part:
         )
 
 
-class TableRestoration:
+class TableRestoration(abc.ABC):
     """What both kinds have in common."""
 
     replaces = False  # something that exists is changed or removed
@@ -123,15 +124,15 @@ class TableRestoration:
         self.added: list[str] = []
         self.notes: list[str] = []
 
+    @abc.abstractmethod
     def apply(self) -> None:
         """Write. Raises TargetError, with the table as the failure left it."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def undo(self) -> None:
         """Take it back, also after a failure. Raises TargetError."""
-        raise NotImplementedError
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 not each of them has something there
         """Remove what is in scratch."""
 
     def _complete(self, table: Table) -> None:
