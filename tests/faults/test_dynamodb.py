@@ -120,7 +120,8 @@ def test_reading_that_is_throttled_for_ever_ends_with_an_error(server: Proxy) ->
         store_at(server.url, "1s").digest("data")
     with pytest.raises(SourceError, match="f_data"):
         store_at(server.url, "1s").describe()
-    assert threading.active_count() < 20
+    # The proxy has a thread for each connection, in this process, too.
+    assert not [one.name for one in threading.enumerate() if one.name.startswith("day2-dynamodb")]
 
 
 @pytest.mark.parametrize("fault", [faults.THROTTLE, faults.ALL_UNPROCESSED])

@@ -135,7 +135,10 @@ class _Readers(Generic[T]):
         self._units = units
         self._parsing = threading.Lock()
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._work, args=(one,), daemon=True) for one in range(segments)]
+        self._threads = [
+            threading.Thread(target=self._work, args=(one,), name="day2-dynamodb-read", daemon=True)
+            for one in range(segments)
+        ]
         for thread in self._threads:
             thread.start()
 

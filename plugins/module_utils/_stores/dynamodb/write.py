@@ -69,7 +69,9 @@ class Writer:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._error: Optional[Exception] = None
-        self._threads = [threading.Thread(target=self._work, daemon=True) for dummy in range(workers)]
+        self._threads = [
+            threading.Thread(target=self._work, name="day2-dynamodb-write", daemon=True) for dummy in range(workers)
+        ]
         for thread in self._threads:
             thread.start()
 
