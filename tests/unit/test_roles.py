@@ -144,6 +144,37 @@ def test_no_integration_target_has_the_name_of_a_role() -> None:
     assert targets & {role.name for role in ROLES} == set()
 
 
+NUMBERS = {  # and durations, which can be written as numbers
+    "archive_timeout",
+    "check_timeout",
+    "cooldown",
+    "grace",
+    "interval",
+    "jobs",
+    "keep_diff",
+    "keep_full",
+    "lock_for",
+    "lock_for_confirmed",
+    "lock_timeout",
+    "port",
+    "reverify_after",
+    "take_over_after",
+    "timeout",
+}
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_zero_is_a_value(role: Path) -> None:
+    """Only an empty string and null mean "not set"."""
+    found = [
+        f"{path.name}: {name}"
+        for path in sorted((role / "tasks").glob("*.yml"))
+        for name in re.findall(r"^ *(\w+): .*default\(omit, true\)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if name in NUMBERS
+    ]
+    assert found == []
+
+
 TOLD = {  # what a role says of a task that failed, and how it says it
     "lifecycle": "{{ lifecycle__why }}",
     "store_backup": "{{ store_backup__failed.msg }}",
