@@ -428,7 +428,8 @@ def test_another_timeline_is_told() -> None:
         server.as_postgres("touch", server.data / "recovery.signal")
         with (server.data / "postgresql.auto.conf").open("a") as settings:
             settings.write("restore_command = 'false'\n")
-        server.start()
+        server.start()  # it can be read before it has left recovery
+        wait_until(lambda: server.execute("SELECT pg_is_in_recovery()") == "f")
         server.execute("CREATE TABLE later ()")
         server.archived()
         for check in (True, False):
