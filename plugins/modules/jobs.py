@@ -67,6 +67,7 @@ options:
           - records_validate
           - restore
           - retention
+          - store_info
       arguments:
         description: Options of that module. They are checked when the job runs, as the module would check them.
         type: dict

@@ -27,6 +27,7 @@ VERBS = {
     "records_validate": "records.validate",
     "restore": "restore",
     "retention": "retention",
+    "store_info": "records.store_info",
 }
 
 

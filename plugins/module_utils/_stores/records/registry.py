@@ -13,6 +13,7 @@ from ..._core.errors import InvalidRequest
 from ..dynamodb.options import OPTIONS as DYNAMODB
 from ..postgresql.options import OPTIONS as POSTGRESQL
 from ..sql.lifecycle import LifecycleTables
+from .inspection import Inspection
 from .store import SourceStore, TargetStore
 
 Keys = Mapping[str, Sequence[str]]
@@ -164,6 +165,26 @@ def open_lifecycle(parameters: Mapping[str, Any], machine: str, history: str, *,
     from ..postgresql.lifecycle import PostgresqlLifecycle
 
     return PostgresqlLifecycle(given, machine, history, write=write)
+
+
+def open_inspection(parameters: Mapping[str, Any]) -> Inspection:
+    """The store that suboptions describe, to be looked at. Errors are those of `open_target`."""
+    _kind, given = _checked(parameters)
+    if parameters["type"] == "sqlite":
+        from ..sqlite.inspection import SqliteInspection
+
+        return SqliteInspection(given)
+    if parameters["type"] == "postgresql":
+        from ..postgresql.inspection import PostgresqlInspection
+
+        return PostgresqlInspection(given)
+    if parameters["type"] == "dynamodb":
+        from ..dynamodb.inspection import DynamodbInspection
+
+        return DynamodbInspection(given)
+    from ..documents.inspection import JsonInspection
+
+    return JsonInspection(given)
 
 
 def _checked(parameters: Mapping[str, Any]) -> tuple[RecordType, dict[str, Any]]:
