@@ -15,7 +15,7 @@ from ansible.module_utils.common.parameters import remove_values
 
 # First: an older Python can't import the others, which zipimport would compile twice.
 from . import _node_python, _zip_import
-from ._core.errors import Day2Error, MissingDependency, explained
+from ._core.errors import MissingDependency, TaskEnded, explained
 from ._core.paths import check_paths
 from ._core.progress import VARIABLE, Progress
 from ._core.shown import shown, shown_text
@@ -44,7 +44,7 @@ def run(
         result = verb(params, module.check_mode, progress)
     except MissingDependency as exc:
         module.fail_json(msg=_named(shown_text(f"{missing_required_lib(exc.name, reason=exc.reason)} {exc.hint}")))
-    except Day2Error as exc:
+    except TaskEnded as exc:
         details = shown(exc.details)
         _warn(module, details)
         module.fail_json(msg=_named(shown_text(explained(exc))), **details)

@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import TaskEnded
 from ansible_collections.day2.ops.tests.faults.verb import run_verb
 
 COLLECTIONS = Path(__file__).resolve().parents[2] / ".cache" / "collections"
@@ -51,7 +51,7 @@ def run(verb: str, params: dict[str, Any]) -> Verb:
     """Run a verb right here."""
     try:
         return Verb(0, "", run_verb(verb, params))
-    except Day2Error as exc:
+    except TaskEnded as exc:
         return Verb(3, str(exc), {})
 
 
@@ -85,7 +85,7 @@ def report_verb(out: socket.socket, verb: str, params: dict[str, Any]) -> NoRetu
     try:
         out.recv(2)
         report: tuple[int, str, dict[str, Any]] = (0, "", run_verb(verb, params))
-    except Day2Error as exc:
+    except TaskEnded as exc:
         report = (3, str(exc), {})
     except BaseException:
         report = (1, traceback.format_exc(), {})

@@ -15,7 +15,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import TaskEnded
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._verbs.registry import find_verb
 
@@ -37,7 +37,7 @@ def main() -> None:
     with socket.socket(fileno=int(sys.argv[3])) as out:
         try:
             report = [0, "", run_verb(sys.argv[1], json.loads(sys.argv[2]))]
-        except Day2Error as exc:
+        except TaskEnded as exc:
             report = [3, str(exc), {}]
         out.sendall(json.dumps(report).encode())
 

@@ -4,7 +4,7 @@
 """The one family of errors that the collection raises on purpose.
 
 A message says what happened and to which path or key; the hint says what to do next. A program that runs the verbs (an
-Ansible module, a program on the host) catches `Day2Error` and nothing else.
+Ansible module, a program on the host) catches `TaskEnded` and nothing else.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 
-class Day2Error(Exception):
-    """Something that the user can act on.
+class TaskEnded(Exception):
+    """Why a task could not be completed: an error, or it was to stop.
 
     :param message: what happened, to which path or key.
     :param hint: what to do next, as a sentence of its own.
@@ -28,6 +28,10 @@ class Day2Error(Exception):
         self.message = message
         self.hint = hint
         self.details: Mapping[str, Any] = dict(details or {})
+
+
+class Day2Error(TaskEnded):
+    """Something that the user can act on."""
 
 
 class InvalidRequest(Day2Error):
@@ -101,11 +105,14 @@ class MissingDependency(Day2Error):
         self.reason = reason
 
 
-class Cancelled(Day2Error):
-    """The controller has disconnected, the task timed out, or the process received a signal to stop."""
+class Cancelled(TaskEnded):
+    """The controller has disconnected, the task timed out, or the process received a signal to stop.
+
+    It is no Day2Error: code that goes on after an error must not go on after this, which is raised only once.
+    """
 
 
-def explained(exc: Day2Error) -> str:
+def explained(exc: TaskEnded) -> str:
     """The message, with a hint about missing permission if there is no other."""
     cause = exc.__cause__
     denied = isinstance(cause, OSError) and cause.errno in (errno.EACCES, errno.EPERM)

@@ -21,7 +21,7 @@ import warnings
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any, BinaryIO, Callable, TypeVar
 
-from .errors import Day2Error, NoSpace, SourceError, TargetError
+from .errors import Cancelled, Day2Error, NoSpace, SourceError, TargetError, TaskEnded
 
 Item = TypeVar("Item")
 Task = Callable[[], Iterable[Item]]
@@ -162,7 +162,7 @@ def _send(handle: BinaryIO, kind: bytes, data: bytes) -> None:
 
 def _packed(exc: Exception) -> bytes:
     """The error in a form that can be raised in another process. For a bug, this includes where it happened."""
-    if not isinstance(exc, Day2Error):
+    if not isinstance(exc, TaskEnded):
         return pickle.dumps(RuntimeError(f"in a worker: {traceback.format_exc()}"))
-    kind = type(exc) if type(exc) in (SourceError, TargetError, NoSpace) else Day2Error
+    kind = type(exc) if type(exc) in (SourceError, TargetError, NoSpace, Cancelled) else Day2Error
     return pickle.dumps(kind(exc.message, exc.hint, exc.details))

@@ -21,7 +21,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn, Optional
 
-from .._core.errors import Day2Error, InvalidRequest
+from .._core.errors import InvalidRequest, TaskEnded
 from .._core.version import VERSION
 from .._verbs.registry import VERBS
 from .output import complain
@@ -57,7 +57,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except InvalidRequest as exc:
         complain(exc)
         return WRONG
-    except Day2Error as exc:
+    except TaskEnded as exc:
         complain(exc)
         return FAILED
 

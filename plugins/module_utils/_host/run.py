@@ -14,7 +14,7 @@ import time
 import traceback
 from typing import Any
 
-from .._core.errors import Cancelled, Day2Error, InvalidRequest
+from .._core.errors import Cancelled, Day2Error, InvalidRequest, TaskEnded
 from .._core.progress import Progress
 from .._core.shown import shown
 from .._core.specs import masked, secrets_in
@@ -88,7 +88,7 @@ class _Run:
 
     def failed(self, status: str, message: str, exc: BaseException) -> None:
         self.status = status
-        details = exc.details if isinstance(exc, Day2Error) else {}
+        details = exc.details if isinstance(exc, TaskEnded) else {}
         self.result = {**details, "msg": message}
 
     def entry(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Callable
 
 from .._core.compression import COMPRESSIONS
-from .._core.errors import Cancelled, Day2Error, TargetError
+from .._core.errors import Day2Error, TargetError
 from .._core.open_files import FileId, file_id
 from .._core.progress import Progress
 from .._core.secure_directory import SecureDirectory
@@ -119,8 +119,6 @@ def _notify(plan: RotationPlan, how: Notification, progress: Progress) -> None:
     failed: list[Day2Error] = []
     try:
         notify(how)
-    except Cancelled:
-        raise
     except Day2Error as exc:
         failed.append(exc)
     for log in notified:

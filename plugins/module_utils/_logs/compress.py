@@ -12,7 +12,7 @@ from typing import Callable, NamedTuple, Union
 
 from .._core.compress_file import Prepared, be_nice, compress_file, discard_prepared, finish, prepare, publish
 from .._core.compression.base import Compression
-from .._core.errors import Cancelled, Day2Error
+from .._core.errors import Cancelled, Day2Error, TaskEnded
 from .._core.progress import Progress
 from .._core.secure_directory import SecureDirectory
 from .._core.sparse import allocated
@@ -73,7 +73,7 @@ def _compress_small(
     try:
         progress.check()
         _sync({one.target.fd: one.target for _job, one in done}, everything=True)
-    except Day2Error as exc:
+    except TaskEnded as exc:
         for job, one in done:
             discard_prepared(one.target, one.temporary)
             job.log.fail(exc)

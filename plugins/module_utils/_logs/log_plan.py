@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, Optional
 
 from .._core.compression.base import Compression
-from .._core.errors import Cancelled, Day2Error, TargetError
+from .._core.errors import Cancelled, Day2Error, TargetError, TaskEnded
 from .._core.open_files import FileId, Writer
 from .._core.secure_directory import SecureDirectory
 from . import in_place
@@ -109,7 +109,7 @@ class LogPlan:
         self.name = found.name
         self.path = found.path
         self.info = found.info
-        self.error: Optional[Day2Error] = found.error
+        self.error: Optional[TaskEnded] = found.error
         self.history: tuple[Rotated, ...] = ()  # newest first, as before the run
         self.leftovers: tuple[tuple[SecureDirectory, str], ...] = ()
         self.new_file = ""  # of a killed run, not in place yet
@@ -156,7 +156,7 @@ class LogPlan:
         """By directory and name, the new names of the rotated files whose numbers increase."""
         return {(place.fd, old): new for place, old, new in self.shifts}
 
-    def fail(self, error: Day2Error) -> None:
+    def fail(self, error: TaskEnded) -> None:
         """Record an error. Only the first one is reported."""
         self.error = self.error or error
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Optional
 
-from .._core.errors import Cancelled, Day2Error, InvalidRequest
+from .._core.errors import Day2Error, InvalidRequest
 from .._core.units import format_duration, plural
 from .base import Repository
 from .history import History, read_history
@@ -153,8 +153,6 @@ def _history(place: Place, name: str, now: datetime) -> tuple[Optional[History],
     try:
         trouble = place.repository.trouble()
         return (None, f"it {trouble}") if trouble else (read_history(place.repository, name, now), "")
-    except Cancelled:
-        raise
     except Day2Error as exc:
         return None, exc.message
 

@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import Any, BinaryIO, Optional
 
 from .._core import host_state
-from .._core.errors import Cancelled, Day2Error, RepositoryError
+from .._core.errors import Day2Error, RepositoryError
 from .._core.units import format_time
 from .base import Listed, Removal, Staging
 from .catalogue import FOLDER, Catalogue
@@ -235,8 +235,6 @@ class RemoteRepository:
                 continue
             try:
                 known[backup] = format_time(self._extended(name, backup, self._locking))
-            except Cancelled:
-                raise
             except Day2Error as exc:  # it must not keep the others
                 failed.append(f"Backup {backup} could not be locked again: {exc.message}")
         try:

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Optional
 
-from .._core.errors import Cancelled, Day2Error, LeaseLost
+from .._core.errors import Day2Error, LeaseLost
 from .lease import Lease
 from .manifest import ID, MANIFEST
 from .objects import Object, Objects
@@ -57,13 +57,13 @@ class Cleaning:
             try:
                 if self._clean(backup, objects):
                     notes.append(f"Removed {where}, which an interrupted run had left.")
-            except (Cancelled, LeaseLost):
+            except LeaseLost:
                 raise
             except Day2Error as exc:
                 notes.append(f"{where}, which an interrupted run had left, stays: {exc.message}")
         try:
             self._objects.abort_uploads(f"{self._name}/", self._is_left)
-        except (Cancelled, LeaseLost):
+        except LeaseLost:
             raise
         except Day2Error as exc:
             notes.append(f"Uploads that interrupted runs had left stay: {exc.message}")

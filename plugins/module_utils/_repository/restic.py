@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Optional
 
 from .._core import host_key, host_state
 from .._core.compression.base import CorruptStream
-from .._core.errors import Cancelled, Day2Error, InvalidRequest, RepositoryError, Unreachable
+from .._core.errors import Day2Error, InvalidRequest, RepositoryError, Unreachable
 from .._core.files import look, make_private_directory, os_errors
 from .._core.restic import Busy, Exists, Missing, Restic
 from .._core.scratch import remove_left_scratch
@@ -284,8 +284,6 @@ class ResticRepository:
                     for one in own
                     if one.backup not in published
                 ]
-            except Cancelled:
-                raise
             except Day2Error as exc:
                 notes += [f"Snapshots that are not needed any more stay until the next run: {exc.message}"] * bool(own)
         notes += self._prune()
@@ -316,8 +314,6 @@ class ResticRepository:
             self._restic.when_free("free space in", "prune", "--quiet", "--max-unused=10%", patience=0, limit=None)
         except Busy:
             return []
-        except Cancelled:
-            raise
         except (Day2Error, CorruptStream) as exc:
             return [f"The space of removed backups can't be freed: {exc.message}"]
         self._snapshots.forget_trees()

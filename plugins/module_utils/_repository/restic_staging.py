@@ -16,7 +16,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timezone
 from typing import BinaryIO, Callable, Optional, cast
 
-from .._core.errors import Cancelled, Day2Error, RepositoryError
+from .._core.errors import Day2Error, RepositoryError
 from .._core.files import make_private_directory, os_errors, remove, write_atomically
 from .._core.scratch import scratch_directory
 from .manifest import CONTENT, DATA, MANIFEST, SUMS
@@ -165,9 +165,5 @@ def snapshot_in(out: bytes) -> str:
 
 def quietly(drop: Callable[[], object]) -> None:
     """What can't be removed now is removed by the next run."""
-    try:
+    with contextlib.suppress(Day2Error):
         drop()
-    except Cancelled:
-        raise
-    except Day2Error:
-        pass

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, BinaryIO, Callable, Optional, cast
 from urllib.parse import urlsplit
 
-from .._core.errors import Day2Error, Interrupted, NoSpace, RepositoryError, Unreachable
+from .._core.errors import Day2Error, Interrupted, NoSpace, RepositoryError, TaskEnded, Unreachable
 from .._core.pace import Pace
 from .._core.s3 import CUT, ERRORS, MISSING, S3Client, code_of, explain
 from . import s3_locking
@@ -318,7 +318,7 @@ class S3Objects:
         self.exclusive, self._probing = CONDITIONAL, True
         try:
             refuses = self.create(key, b"first") and not self.create(key, b"second") and self._client.conditions
-        except Day2Error:
+        except TaskEnded:
             with contextlib.suppress(Day2Error):  # the earlier error tells more
                 self.remove([key])
             raise

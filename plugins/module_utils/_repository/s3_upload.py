@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Callable, NamedTuple, Optional
 
-from .._core.errors import Cancelled, Day2Error, RepositoryError
+from .._core.errors import Day2Error, RepositoryError
 from .._core.s3 import ERRORS, MISSING, S3Client, code_of
 from .pieces import Piece
 from .s3_checksums import Checksum
@@ -98,7 +98,7 @@ class S3Upload:
 
     def _check(self) -> None:
         if self._given_up:
-            raise Cancelled(f"{self._key} is not needed any more.")
+            raise RepositoryError(f"{self._key} is not needed any more.")
         self._is_held()
 
     def finish(self) -> None:

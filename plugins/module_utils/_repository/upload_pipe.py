@@ -9,7 +9,7 @@ import io
 import os
 from typing import BinaryIO, Callable, cast
 
-from .._core.errors import Day2Error
+from .._core.errors import TaskEnded
 from .._core.programs import wide_pipe
 
 
@@ -28,7 +28,7 @@ class _Handle(io.FileIO):
     def __exit__(self, *exc: object) -> None:
         try:
             self.close()
-        except Day2Error as cause:
+        except TaskEnded as cause:
             raise cause from None  # that the writer's pipe broke says nothing more
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import Callable, NamedTuple, Optional
 
 from .._core import host_key
-from .._core.errors import Cancelled, DamagedBackup, Day2Error, InvalidRequest, LeaseLost, NoSpace, RepositoryError
+from .._core.errors import DamagedBackup, Day2Error, InvalidRequest, LeaseLost, NoSpace, RepositoryError
 from .._core.files import LEAST
 from .._core.progress import Progress
 from .._repository.base import Repository
@@ -336,8 +336,6 @@ def apply(ready: CopyPlan, progress: Progress) -> Copied:
         try:
             copied.append(_copy(copying, one))
             ids[one.id] = copied[-1].id
-        except Cancelled:
-            raise
         except LeaseLost as exc:  # what was copied until then is there, and is told
             failed[one.manifest.id] = str(exc)
             break

@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from typing import Any, Optional, Union
 
-from .._core.errors import Cancelled, Day2Error, RepositoryError
+from .._core.errors import Day2Error, RepositoryError
 from .._core.progress import Progress
 from .._core.units import plural
 from .._repository.base import Repository
@@ -133,8 +133,6 @@ def _copy(result: dict[str, Any], request: CopyRequest, check: bool, progress: P
     try:
         with plan(request, check) as ready:
             done = preview(ready) if check else result_of(ready, apply(ready, progress))
-    except Cancelled:
-        raise
     except Day2Error as exc:
         result["warnings"] += exc.details.get("warnings", ())
         told["removed"] = list(exc.details.get("removed", ()))

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable, Optional
 
-from .._core.errors import Cancelled, Day2Error, InvalidRequest, explained
+from .._core.errors import Cancelled, Day2Error, InvalidRequest, TaskEnded, explained
 from .._core.progress import Progress
 from .._core.units import plural
 from .registry import VERBS, find_verb
@@ -91,7 +91,7 @@ def _arguments(job: Mapping[str, Any], read: Reader) -> Mapping[str, Any]:
     return read(find_verb(job["verb"]).ARGUMENTS, job["arguments"])
 
 
-def _failure(exc: Day2Error) -> dict[str, Any]:
+def _failure(exc: TaskEnded) -> dict[str, Any]:
     return {**exc.details, "failed": True, "msg": explained(exc)}
 
 

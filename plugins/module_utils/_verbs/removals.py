@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .._core.errors import Cancelled, Day2Error
+from .._core.errors import Day2Error
 from .._repository.base import Repository
 
 
@@ -21,16 +21,12 @@ def carry_out(
     warnings: list[str] = []
     try:
         warnings += repository.extend_locks(name, list(dict.fromkeys(kept)))
-    except Cancelled:
-        raise
     except Day2Error as exc:
         warnings.append(f"Not all backups could be locked again: {exc.message}")
     removed: list[str] = []
     for backup in removals:
         try:
             removal = repository.remove(name, backup)
-        except Cancelled:
-            raise
         except Day2Error as exc:  # an attribute may protect it
             warnings.append(f"Backup {backup}, which the policy does not keep, could not be removed: {exc.message}")
             continue

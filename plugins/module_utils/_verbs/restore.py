@@ -17,11 +17,11 @@ from .._core.compression.base import Compression
 from .._core.errors import (
     Cancelled,
     DamagedBackup,
-    Day2Error,
     InvalidRequest,
     RepositoryError,
     SourceError,
     TargetError,
+    TaskEnded,
 )
 from .._core.files import os_errors
 from .._core.pgbackrest import is_pgbackrest
@@ -297,7 +297,7 @@ def apply(ready: RestorePlan) -> Optional[Manifest]:
             except BaseException as exc:
                 problem = _undo(done, safety)
                 if problem:
-                    first = exc.message if isinstance(exc, Day2Error) else f"{type(exc).__name__}: {exc}."
+                    first = exc.message if isinstance(exc, TaskEnded) else f"{type(exc).__name__}: {exc}."
                     raise TargetError(f"{first} {problem}") from exc  # its hint may say that nothing was changed
                 raise
     except Cancelled as exc:  # recorded before, raised now that the work is done
@@ -311,7 +311,7 @@ def _undo(done: Sequence[Step], safety: Optional[Manifest]) -> str:
     for step in reversed(done):
         try:
             step.restoration.undo()
-        except (Day2Error, OSError) as exc:
+        except (TaskEnded, OSError) as exc:
             problems.append(f"{step.entry.store.path} could not be put back: {exc}")
     if problems and safety is not None:
         problems.append(f"The former data is in the safety backup {safety.id}.")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
 
 from .._core.compression import usable
 from .._core.compression.base import Compression
-from .._core.errors import Cancelled, DamagedBackup, Day2Error, InvalidRequest, LeaseLost, NoSpace, RepositoryError
+from .._core.errors import DamagedBackup, Day2Error, InvalidRequest, LeaseLost, NoSpace, RepositoryError
 from .._core.files import is_within, os_errors
 from .._core.progress import Progress
 from .._core.units import format_time
@@ -185,8 +185,6 @@ def note(write: Callable[[], None]) -> list[str]:
     """Write state, which can always be recreated: a failure is a warning."""
     try:
         write()
-    except Cancelled:
-        raise
     except Day2Error as exc:
         return [f"State can't be written, so the next run will read more than necessary: {exc.message}"]
     return []

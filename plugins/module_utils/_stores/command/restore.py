@@ -10,7 +10,7 @@ import os
 from collections.abc import Generator, Iterator
 from typing import IO, TYPE_CHECKING, Optional
 
-from ..._core.errors import Day2Error, NoSpace, SourceError, TargetError
+from ..._core.errors import NoSpace, SourceError, TargetError, TaskEnded
 from ..._core.files import os_errors
 from ..base import Change, Copy, Restoration
 from .program import Program, ProgramFailed, run
@@ -61,7 +61,7 @@ class CommandRestoration:
             self._run(self._store.discard)
         except TargetError as exc:
             error = caught[1]
-            if not isinstance(error, Day2Error):
+            if not isinstance(error, TaskEnded):
                 raise
             raise TargetError(f"{error.message} {exc.message}", error.hint, error.details) from error
 
@@ -77,7 +77,7 @@ class CommandRestoration:
                 self._prepared = False
             else:
                 self._load(self._read(self._verified))
-        except Day2Error as exc:
+        except TaskEnded as exc:
             hint = exc.hint if isinstance(exc, TargetError) else ""  # others say that nothing was changed
             raise TargetError(f"{exc.message} {self._put_back()}", hint, exc.details) from exc
         if not self._store.swap:

@@ -13,7 +13,7 @@ from typing import Callable, Optional
 
 from ..._core import files
 from ..._core.collection import Collection
-from ..._core.errors import Day2Error, SourceError, TargetError
+from ..._core.errors import SourceError, TargetError, TaskEnded
 from ..._core.fingerprint import attributes
 from ..._core.progress import Progress
 from ..base import Change
@@ -106,7 +106,7 @@ class LiveRestoration:
         with self._present.progress.critical():
             try:
                 self.notes += tuple(note for note in self._put(self._new) if note not in self.notes)
-            except Day2Error:
+            except TaskEnded:
                 # SQLite can fail after its commit, when it makes the file shorter
                 if attributes(os.stat(path)) != before:
                     self._put(self._present.native)

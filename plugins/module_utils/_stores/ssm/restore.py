@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from ..._core.aws import Exhausted, Refused
-from ..._core.errors import Day2Error, TargetError
+from ..._core.errors import TargetError, TaskEnded
 from ..._core.selection import Selection
 from ..base import Change, Copy, Restoration
 from .client import HISTORY, failure
@@ -101,7 +101,7 @@ class SsmRestoration:
                 began.append(step)
                 self._write(step)
             self._check()
-        except Day2Error as exc:
+        except TaskEnded as exc:
             problem = self._undo(began)
             raise TargetError(f"{exc.message} {problem or _UNDONE}", exc.hint, exc.details) from exc
         except BaseException:

@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 
 from ..._core.compression import COMPRESSIONS, choose
-from ..._core.errors import Day2Error, InvalidRequest, TargetError
+from ..._core.errors import InvalidRequest, TargetError, TaskEnded
 from ..._core.owners import group_id, user_id
 from ..._core.paths import expand
 from ..._core.periods import PERIODS
@@ -147,7 +147,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
                 predict(plan, request.identity, request.how)
             else:
                 apply(plan, request.identity, request.how, progress)
-        except Day2Error as exc:  # a command before all rotations, or a cancellation: report what was done until then
+        except TaskEnded as exc:  # a command before all rotations, or a cancellation: report what was done until then
             result = _result(plan, request, check)
             exc.details = {**{name: value for name, value in result.items() if name != "msg"}, **exc.details}
             raise

@@ -10,7 +10,7 @@ if not, it examines the records first as well.
 
 from __future__ import annotations
 
-from ..._core.errors import Day2Error, TargetError, Violation
+from ..._core.errors import TargetError, TaskEnded, Violation
 from ..._core.units import plural
 from .checkpoint import NEW
 from .plan import MigratePlan
@@ -99,7 +99,7 @@ def undo(ready: MigratePlan, why: Violation) -> TargetError:
     ready.progress.start(f"Removing records that were written to {ready.target.location}")
     try:
         ready.target.undo([job.target for job in ready.jobs if job.changes])
-    except Day2Error as exc:
+    except TaskEnded as exc:  # which ends the task in any case
         return with_hint(why, f"Written records remain. {exc.message}")
     return why
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
-from ..._core.errors import Day2Error, InvalidRequest, SourceError, TargetError
+from ..._core.errors import InvalidRequest, SourceError, TargetError, TaskEnded
 from ..._core.progress import Progress
 from ..._stores.records.store import TargetStore
 from .checkpoint import CREATED, DECLINED, EMPTY, NEW, RESTART
@@ -126,7 +126,7 @@ def forget_way_back(ready: MigratePlan, way: Saved) -> str:
     safety = safety_of(ready.request)
     try:
         removal = safety.repository.remove(safety.name, way.id)
-    except Day2Error as exc:
+    except TaskEnded as exc:  # its caller ends the task in any case
         return f"The safety backup {way.id} of this run remains: {exc.message}"
     if removal.stays:
         return f"The safety backup {way.id} of this run {removal.stays}."

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, SourceError
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled, Day2Error, SourceError
 from ansible_collections.day2.ops.plugins.module_utils._core.workers import in_order
 
 COLLECTIONS = Path(__file__).resolve().parents[4] / ".cache" / "collections"
@@ -35,6 +35,11 @@ def pid() -> Iterator[int]:
 def failing() -> Iterator[int]:
     yield 1
     raise SourceError("it broke", "mend it", {"key": [1]})
+
+
+def stopping() -> Iterator[int]:
+    yield 1
+    raise Cancelled("Stopped: it received SIGTERM.")
 
 
 def mistaken() -> Iterator[int]:
@@ -142,3 +147,9 @@ def running(process: str) -> bool:
         return Path("/proc", process, "stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_task_that_was_to_stop_is_no_bug(workers: int) -> None:
+    with pytest.raises(Cancelled, match="SIGTERM"):
+        list(in_order([stopping, stopping], workers))

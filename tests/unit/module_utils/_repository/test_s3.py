@@ -32,6 +32,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
 from ansible_collections.day2.ops.plugins.module_utils._core.s3 import S3Client
 from ansible_collections.day2.ops.plugins.module_utils._repository import lease as leases
 from ansible_collections.day2.ops.plugins.module_utils._repository import s3, s3_upload
+from ansible_collections.day2.ops.plugins.module_utils._repository.catalogue import Catalogue
 from ansible_collections.day2.ops.plugins.module_utils._repository.generations import Generations
 from ansible_collections.day2.ops.plugins.module_utils._repository.manifest import sums_of
 from ansible_collections.day2.ops.plugins.module_utils._repository.remote import RemoteRepository
@@ -394,6 +395,22 @@ def test_the_data_of_a_manifest_whose_answer_was_lost(
     else:
         assert left == {"manifest.json"}
         assert not objects(address).create(f"{top}manifest.json", b"late")  # the fence
+
+
+def test_a_run_that_is_to_stop_stops_also_where_errors_are_ignored(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(self: Catalogue) -> None:
+        raise Cancelled("Stopped: it received SIGTERM.")
+
+    one = repository(address)
+    with monkeypatch.context() as patch:
+        patch.setattr(Catalogue, "write", stop)
+        with pytest.raises(Cancelled), one.lock("app", "test", 0):
+            backup = put(one)
+            assert [listed.id for listed in one.listing("app")] == [backup]
+    with one.lock("app", "test", 0) as notes:  # it was released
+        assert notes == []
 
 
 def test_a_removal_that_was_interrupted(address: str) -> None:

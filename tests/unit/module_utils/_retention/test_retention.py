@@ -16,8 +16,9 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled, Day2Error
 from ansible_collections.day2.ops.plugins.module_utils._core.secure_directory import SecureDirectory
+from ansible_collections.day2.ops.plugins.module_utils._verbs import retention
 from ansible_collections.day2.ops.tests.unit.module_utils._retention.conftest import aged, retain, rule
 
 Tree = Callable[[], dict[str, str]]
@@ -419,3 +420,21 @@ def test_a_file_system_that_can_not_be_looked_at(tmp_path: Path, monkeypatch: py
     with pytest.raises(Day2Error, match=f"Can't stat the file system of {tmp_path}"):
         retain(rule(tmp_path / "*.log", {"tier": "remove", "older_than": "7d"}))
     assert (tmp_path / "a.log").exists()
+
+
+def test_a_run_that_is_to_stop_goes_on_with_no_other_file(
+    tmp_path: Path, tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "ab":
+        aged(tmp_path / name, 31)
+    calls = []
+
+    def stopped(*more: Any) -> None:
+        calls.append(more)
+        raise Cancelled("Stopped: it received SIGTERM.")  # which is raised only once
+
+    monkeypatch.setattr(retention, "perform", stopped)
+    with pytest.raises(Cancelled):
+        retain(rule(tmp_path / "*", {"tier": "remove", "older_than": "30d"}))
+    assert len(calls) == 1
+    assert list(tree()) == ["a", "b"]

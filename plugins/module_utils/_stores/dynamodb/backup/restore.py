@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ...._core.errors import Day2Error, InvalidRequest, NoSpace, TargetError
+from ...._core.errors import InvalidRequest, NoSpace, TargetError, TaskEnded
 from ...._core.files import os_errors
 from ...base import Change, Copy, Restoration
 from .restore_table import CreatedTable, ExistingTable, Part, TableRestoration
@@ -64,7 +64,7 @@ class TablesRestoration:
                     one.apply()
         except BaseException as exc:
             problem = _undo(began)
-            if isinstance(exc, Day2Error):
+            if isinstance(exc, TaskEnded):
                 hint = exc.hint if not problem or isinstance(exc, TargetError) else ""
                 raise TargetError(f"{exc.message} {problem or _UNDONE}", hint, exc.details) from exc
             raise
@@ -85,7 +85,7 @@ def _undo(tables: Sequence[TableRestoration]) -> str:
     for one in reversed(tables):
         try:
             one.undo()
-        except Day2Error as exc:
+        except TaskEnded as exc:
             problems.append(f"The DynamoDB table {one.part.table_name} may have a part of the backup: {exc.message}")
     return " ".join(problems)
 

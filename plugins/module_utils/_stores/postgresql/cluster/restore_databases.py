@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Optional
 
-from ...._core.errors import Day2Error, SourceError, TargetError
+from ...._core.errors import SourceError, TargetError, TaskEnded
 from ...._core.files import need_space
 from ..client import errors, identifier, psycopg
 from .restore_properties import Properties, dress, literal, read_properties
@@ -230,7 +230,7 @@ class Swap:
                     self._rename(place.old, place.name)
                     self._describe(place.name, before.comment, is_template=before.is_template)
 
-    def keep(self, why: Day2Error) -> TargetError:
+    def keep(self, why: TaskEnded) -> TargetError:
         """Make what `undo` could not put back safe from the next restore. Returns the error to raise."""
         kept = [place for place, _properties in self._places if place.name in self._replaced]
         for place in kept:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Optional
 
-from ...._core.errors import Day2Error, SourceError, TargetError
+from ...._core.errors import Day2Error, SourceError, TargetError, TaskEnded
 from ...base import Change, Copy, Restoration
 from ..client import errors
 from .restore_contents import Contents
@@ -243,7 +243,7 @@ class WholeRestoration:
     def undo(self) -> None:
         try:
             self._swap.undo()
-        except Day2Error as exc:
+        except TaskEnded as exc:
             self._kept = True
             raise self._swap.keep(exc) from exc
         self._applied = False
