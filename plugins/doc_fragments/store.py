@@ -152,7 +152,7 @@ options:
       role_passwords:
         description:
           - For V(postgresql), whether to include the passwords of roles (as the server stores them). This requires an
-            encrypted backup and a superuser. The default is V(false).
+            encrypted backup (C(encrypt_to), or C(engine=restic)) and a superuser. The default is V(false).
         type: bool
       jobs:
         description:
@@ -238,7 +238,8 @@ options:
       with_secrets:
         description:
           - For V(ssm), whether the values of parameters of the type C(SecureString) are backed up and restored. This
-            requires an encrypted backup. The default is V(false); the task then warns of secrets.
+            requires an encrypted backup (C(encrypt_to), or C(engine=restic)). The default is V(false); the task then
+            warns of secrets.
         type: bool
       region:
         description: For V(dynamodb) and V(ssm), AWS region. The default is that of the environment or of the profile.
@@ -417,7 +418,7 @@ options:
       role_passwords:
         description:
           - For V(postgresql), whether to include the passwords of roles (as the server stores them). This requires an
-            encrypted backup and a superuser. The default is V(false).
+            encrypted backup (C(encrypt_to), or C(engine=restic)) and a superuser. The default is V(false).
         type: bool
       jobs:
         description:
@@ -503,7 +504,8 @@ options:
       with_secrets:
         description:
           - For V(ssm), whether the values of parameters of the type C(SecureString) are backed up and restored. This
-            requires an encrypted backup. The default is V(false); the task then warns of secrets.
+            requires an encrypted backup (C(encrypt_to), or C(engine=restic)). The default is V(false); the task then
+            warns of secrets.
         type: bool
       region:
         description: For V(dynamodb) and V(ssm), AWS region. The default is that of the environment or of the profile.
@@ -683,7 +685,7 @@ options:
       role_passwords:
         description:
           - For V(postgresql), whether to include the passwords of roles (as the server stores them). This requires an
-            encrypted backup and a superuser. The default is V(false).
+            encrypted backup (C(encrypt_to), or C(engine=restic)) and a superuser. The default is V(false).
         type: bool
       jobs:
         description:
@@ -769,7 +771,8 @@ options:
       with_secrets:
         description:
           - For V(ssm), whether the values of parameters of the type C(SecureString) are backed up and restored. This
-            requires an encrypted backup. The default is V(false); the task then warns of secrets.
+            requires an encrypted backup (C(encrypt_to), or C(engine=restic)). The default is V(false); the task then
+            warns of secrets.
         type: bool
       region:
         description: For V(dynamodb) and V(ssm), AWS region. The default is that of the environment or of the profile.
@@ -999,7 +1002,7 @@ options:
       role_passwords:
         description:
           - For V(postgresql), whether to include the passwords of roles (as the server stores them). This requires an
-            encrypted backup and a superuser. The default is V(false).
+            encrypted backup (C(encrypt_to), or C(engine=restic)) and a superuser. The default is V(false).
         type: bool
       jobs:
         description:
@@ -1085,7 +1088,8 @@ options:
       with_secrets:
         description:
           - For V(ssm), whether the values of parameters of the type C(SecureString) are backed up and restored. This
-            requires an encrypted backup. The default is V(false); the task then warns of secrets.
+            requires an encrypted backup (C(encrypt_to), or C(engine=restic)). The default is V(false); the task then
+            warns of secrets.
         type: bool
       region:
         description: For V(dynamodb) and V(ssm), AWS region. The default is that of the environment or of the profile.

@@ -84,6 +84,7 @@ class Repository(Protocol):
     local_path: Optional[str]  # the directory on this host that it is; None: it is elsewhere
     hides_names: bool  # whether the names of its sets must not be known to who can read it
     compression: Optional[str]  # of all backups that are written, where it compresses by itself; None: as asked for
+    encrypts: bool  # whether it encrypts everything by itself, so that secrets may be written without `encryption`
     encryption: Encryption  # nothing of the repository itself depends on it, but that ids then tell nothing
 
     def check_writable(self, name: str) -> None:

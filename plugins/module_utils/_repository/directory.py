@@ -48,6 +48,7 @@ class DirectoryRepository:
     """Backups in a directory that only its owner can read."""
 
     hides_names = False
+    encrypts = False
 
     def __init__(self, path: str) -> None:
         self.location = resolve(path, RepositoryError)

@@ -48,6 +48,7 @@ class HiddenNames:
         self.place = repository.place
         self.local_path = repository.local_path
         self.compression = repository.compression
+        self.encrypts = repository.encrypts
 
     @property
     def encryption(self) -> Encryption:

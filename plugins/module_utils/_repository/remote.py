@@ -57,6 +57,7 @@ class RemoteRepository:
 
     local_path: Optional[str] = None
     hides_names = False
+    encrypts = False
 
     def __init__(self, objects: Objects, grace: float, locking: Optional[Locking] = None) -> None:
         self._objects = objects

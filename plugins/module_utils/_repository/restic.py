@@ -64,6 +64,7 @@ class ResticRepository:
     """
 
     hides_names = False
+    encrypts = True
 
     def __init__(self, restic: Restic, grace: float) -> None:
         self._grace = grace
@@ -231,6 +232,7 @@ class ResticRepository:
             self._snapshots.steady = True
             try:
                 yield self._clean(name)
+                self._prune()
             finally:
                 self._snapshots.steady = False
                 self._states.clear()
@@ -286,8 +288,7 @@ class ResticRepository:
                 ]
             except Day2Error as exc:
                 notes += [f"Snapshots that are not needed any more stay until the next run: {exc.message}"] * bool(own)
-        notes += self._prune()
-        return notes
+        return notes + self._not_freed()
 
     def _ages(self, name: str, snapshots: Sequence[Snapshot]) -> dict[str, float]:
         watch = Watch(*self._where, "seen", name)
@@ -304,21 +305,29 @@ class ResticRepository:
     def _pruned(self) -> dict[str, Any]:
         return host_state.read(*self._where, "prune")
 
-    def _prune(self) -> list[str]:
-        """Free the space of snapshots that were removed, at most once a day, if it is more than a tenth."""
+    def _not_freed(self) -> list[str]:
+        """Why the last run could not free space, as a sentence."""
+        why = self._pruned().get("failed")
+        return [f"The space of removed backups could not be freed: {why}"] if isinstance(why, str) else []
+
+    def _prune(self) -> None:
+        """Free the space of snapshots that were removed, at most once a day, if it is more than a tenth.
+
+        It can take hours, and comes when all else is done. What has gone wrong is told by the next run.
+        """
         state, clock = self._pruned(), time.time()
         at = state.get("at")
         if not state.get("wanted") or (isinstance(at, (int, float)) and 0 <= clock - at < _PRUNE_AFTER):
-            return []
+            return
+        done: dict[str, Any] = {"at": clock}
         try:
             self._restic.when_free("free space in", "prune", "--quiet", "--max-unused=10%", patience=0, limit=None)
+            self._snapshots.forget_trees()
         except Busy:
-            return []
+            return
         except (Day2Error, CorruptStream) as exc:
-            return [f"The space of removed backups can't be freed: {exc.message}"]
-        self._snapshots.forget_trees()
-        quietly(lambda: host_state.write({"at": clock}, *self._where, "prune"))
-        return []
+            done = {**state, "failed": exc.message}
+        quietly(lambda: host_state.write(done, *self._where, "prune"))
 
     def read_state(self, name: str, document: str) -> dict[str, Any]:
         if document in _ON_HOST:

@@ -43,8 +43,9 @@ class Snapshot(NamedTuple):
 
     @property
     def state(self) -> str:
-        """Whether it counts."""
-        return self.tags.get("state", "")
+        """Whether it counts. What is not the tree that was compared before it was written has never been good."""
+        state = self.tags.get("state", "")
+        return PROVISIONAL if state == GOOD and self.tags.get("tree", self.tree) != self.tree else state
 
 
 def tags_of(**tags: str) -> str:
@@ -169,7 +170,9 @@ class Snapshots:
     def renamed(self, snapshot: Snapshot) -> str:
         """The id that a snapshot has got with other tags."""
         self.forget_listing()
-        return next((one.id for one in self.all() if one.tree == snapshot.tree), snapshot.id)
+        same = [one for one in self.all() if one.tree == snapshot.tree]
+        lasting = [one for one in same if one.state != PROVISIONAL]
+        return (lasting or same or [snapshot])[0].id
 
     def _remembered(self, snapshot: Snapshot) -> Optional[Known]:
         """From an earlier run: a tree is named by the digest of its content, so that it can't have changed."""

@@ -104,8 +104,8 @@ class ResticStaging:
             self._stored = self._snapshot(PROVISIONAL, [DATA])
             self._left.append(self._stored)
 
-    def _snapshot(self, state: str, entries: Sequence[str], *more: str) -> str:
-        tags = tags_of(set=self._name, id=str(self.id), state=state, by=self._by)
+    def _snapshot(self, state: str, entries: Sequence[str], *more: str, **tree: str) -> str:
+        tags = tags_of(set=self._name, id=str(self.id), state=state, by=self._by, **tree)
         words = ["backup", "--json", "--quiet", f"--host={OURS}", f"--tag={tags}", f"--time={self._created}"]
         out = self._snapshots.restic.call("write to", *words, *more, "--", *entries, limit=None, directory=self._tree)
         self._snapshots.forget_listing()
@@ -123,7 +123,14 @@ class ResticStaging:
         parent = [f"--parent={self._stored}"] if self._stored else ["--force"]
         entries = sorted(os.listdir(self._tree))
         try:
-            self._check(self._snapshot(GOOD, entries, *parent), manifest)
+            whole = self._snapshot(PROVISIONAL, entries, *parent)
+            self._left.append(whole)
+            self._check(whole, manifest)
+            # It counts from the moment it is written, if it is the tree that was compared, and never if it is another.
+            tree = next(one.tree for one in self._snapshots.of(self._name) if one.id.startswith(whole))
+            self._snapshot(GOOD, entries, f"--parent={whole}", tree=tree)
+            if self.id not in self._snapshots.good(self._name):
+                raise RepositoryError("The backup differs from what was read back.", _DIFFERS)
         except BaseException:
             quietly(self._leave)
             raise
@@ -133,16 +140,16 @@ class ResticStaging:
     def _leave(self) -> None:
         """A call that fails may have written a snapshot nevertheless."""
         self._snapshots.forget_listing()
-        found = [one for one in self._snapshots.of(self._name) if one.state == GOOD and one.backup == self.id]
-        self._left += [one.id for one in found if one.tags.get("by") == self._by]
+        found = [one for one in self._snapshots.of(self._name) if one.backup == self.id]
+        self._left = [one.id for one in found if one.tags.get("by") == self._by]
 
-    def _check(self, published: str, manifest: bytes) -> None:
-        """Raise RepositoryError unless it has the data that was read back, and this manifest."""
+    def _check(self, whole: str, manifest: bytes) -> None:
+        """Raise RepositoryError unless a snapshot has the data that was read back, and this manifest."""
         restic = self._snapshots.restic
-        with contextlib.closing(Dump(restic, published, MANIFEST)) as handle:
+        with contextlib.closing(Dump(restic, whole, MANIFEST)) as handle:
             same = handle.read() == manifest
         if self._stored:
-            told = restic.call("read back from", "diff", "--no-lock", self._stored, published)
+            told = restic.call("read back from", "diff", "--no-lock", self._stored, whole)
             same = same and _added(told) == {f"/{MANIFEST}", f"/{SUMS}"}
         if not same:
             raise RepositoryError("The backup differs from what was read back.", _DIFFERS)

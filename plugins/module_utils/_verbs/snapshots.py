@@ -201,11 +201,15 @@ def _tools() -> dict[str, str]:
 
 def check_secrets(repository: Repository, stores: Sequence[NamedStore]) -> None:
     """Secrets are only written into encrypted backups. Raises InvalidRequest."""
+    if repository.encryption.recipients or repository.encrypts:
+        return
     for entry in stores:
         parameters = entry.store.parameters()
         for option in ("role_passwords", "with_secrets"):
-            if parameters.get(option) and not repository.encryption.recipients:
-                raise InvalidRequest(f"{option} requires an encrypted backup.", f"Set encrypt_to, or omit {option}.")
+            if parameters.get(option):
+                raise InvalidRequest(
+                    f"{option} requires an encrypted backup.", f"Set encrypt_to (or engine=restic), or omit {option}."
+                )
 
 
 def check_apart(repository: Repository, stores: Sequence[NamedStore]) -> None:

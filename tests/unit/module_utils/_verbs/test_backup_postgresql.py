@@ -163,3 +163,5 @@ def test_passwords_of_roles_are_only_in_encrypted_backups(database: Database, tm
         run(tmp_path / "repository", source)
     recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
     assert run(tmp_path / "repository", source, encrypt_to=[recipient])["changed"]
+    params = {"engine": "restic", "restic": {"password": "x"}, "repository": str(tmp_path / "restic")}
+    assert backup.run(dict(DEFAULTS, name="shop", source=source, **params), False, Progress())["changed"]

@@ -277,6 +277,60 @@ def test_what_failed_does_not_count(
     assert not [one for one in snapshots(place) if "id" in one]
 
 
+@pytest.fixture
+def between(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """Puts a script before the program: "$*" is a call, and what exits keeps it from being made."""
+    program = tmp_path / "bin" / "restic"
+    real = shutil.which("restic")
+
+    def put(script: str) -> None:
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f'#!/bin/sh\n{script}\nexec {real} "$@"\n')
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+
+    return put
+
+
+def test_what_is_not_what_was_compared_never_counts(
+    restic: Restic, place: dict[str, Any], document: Any, between: Callable[[str], None]
+) -> None:
+    """Not even between two steps of the run: it may be killed there."""
+    document.fill(1)
+    made = restic("backup", source=document.store)["backup"]["id"]
+    (good,) = (one for one in snapshots(place) if "id" in one)
+    tags = f"day2,set=app,id=20990101T000000Z-00000000,state=good,by={good['by']},tree={good['tree']}"
+    asked(place, "backup", "--host=day2", "--tag", tags, "--stdin", data=b"other")
+    assert [one["id"] for one in restic("backup_info")["sets"][0]["backups"]] == [made]
+    again = restic("backup", source=document.store)
+    assert again["backup"]["id"] == made
+    assert [one for one in again["warnings"] if "20990101T000000Z" in one and "interrupted run had left" in one]
+    document.fill(2)
+    between('case "$*" in *state=good*) echo >> data/*;; esac')
+    with pytest.raises(RepositoryError, match="differs from what was read back"):
+        restic("backup", source=document.store)
+    assert [one["id"] for one in snapshots(place) if "id" in one] == [made]
+
+
+def test_space_is_freed_last(
+    restic: Restic, place: dict[str, Any], document: Any, between: Callable[[str], None], tmp_path: Path
+) -> None:
+    """It may take hours, and what goes wrong with it must not keep a backup from being made."""
+    document.fill(1)
+    host_state.write({"wanted": True}, *open_repository(place)._where, "prune")  # type: ignore[attr-defined]
+    between(f'echo "$*" >> {tmp_path}/calls; case "$*" in *prune*) echo "Fatal: no room" >&2; exit 1;; esac')
+    assert restic("backup", source=document.store)["warnings"] == []
+    calls = (tmp_path / "calls").read_text().splitlines()
+    written = max(number for number, call in enumerate(calls) if " backup " in call)
+    (pruned,) = (number for number, call in enumerate(calls) if " prune " in call)
+    assert written < pruned
+    between("")
+    (told,) = restic("backup", source=document.store)["warnings"]
+    assert "could not be freed" in told
+    assert "no room" in told
+    assert restic("backup", source=document.store)["warnings"] == []
+
+
 def test_without_the_program(restic: Restic, document: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     document.fill(1)
     monkeypatch.setenv("PATH", str(tmp_path))
