@@ -30,6 +30,11 @@ options:
     description: Command line of the host program.
     type: str
     required: true
+  notify:
+    description: Channels, as in O(day2.ops.schedule#role:main:schedule_notify).
+    type: list
+    elements: dict
+    default: []
 """
 
 EXAMPLES = r"""
@@ -76,8 +81,11 @@ from ansible_collections.day2.ops.plugins.plugin_utils.filters import as_filter
 from ansible_collections.day2.ops.plugins.plugin_utils.schedule import scheduled_job
 
 
-def _scheduled_job(job: Mapping[str, Any], *, random_delay: str, timeout: str, program: str) -> dict[str, Any]:
-    return scheduled_job(job, {"random_delay": random_delay, "timeout": timeout, "program": program})
+def _scheduled_job(
+    job: Mapping[str, Any], *, random_delay: str, timeout: str, program: str, notify: Any = ()
+) -> dict[str, Any]:
+    defaults = {"random_delay": random_delay, "timeout": timeout, "program": program, "notify": notify}
+    return scheduled_job(job, defaults)
 
 
 class FilterModule:

@@ -19,6 +19,7 @@ from ..module_utils._core.specs import secret_options
 from ..module_utils._core.units import parse_duration
 from ..module_utils._host.job import NAME, SCHEMA, put
 from ..module_utils._verbs.registry import VERBS, find_verb
+from .notification import channels_of, ping_of
 from .sandbox import sandbox
 
 # Every one of these is documented in roles/schedule/meta/argument_specs.yml.
@@ -35,6 +36,8 @@ KEYS = {
     "writable",
     "sandbox",
     "description",
+    "ping",
+    "notify",
 }
 _PLACEHOLDER = "credential"
 _CREDENTIALS = {"access_key_id", "identity", "names_key", "password", "secret_access_key", "session_token", "token"}
@@ -46,7 +49,8 @@ def scheduled_job(job: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[s
 
     Without `on_calendar`, `timer` and `service` are empty, and without `every`, `cron` is.
 
-    :param defaults: of `random_delay` and `timeout`; `program`, the command line of the host program.
+    :param defaults: of `random_delay` and `timeout`; `program`, the command line of the host program; `notify`, all
+        channels.
     """
     given: dict[str, Any] = {name: value for name, value in _plain(job).items() if value not in (None, "")}
     name = str(given.get("name", ""))
@@ -68,7 +72,7 @@ def _files(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> 
         raise InvalidRequest(f"verb is {given.get('verb')!r}.", f"The verbs are {', '.join(sorted(VERBS))}.")
     timeout = parse_duration(given.get("timeout", defaults["timeout"]))
     secrets = dict(given.get("secrets", {}))
-    content = {
+    content: dict[str, Any] = {
         "schema": SCHEMA,
         "verb": given["verb"],
         "arguments": _arguments(given["verb"], given.get("arguments", {}), secrets, timeout),
@@ -76,6 +80,8 @@ def _files(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> 
         "expected_every": parse_duration(given.get("expected_every", 0)),
         "description": _line(given.get("description", f"{given['verb']} {name}")),
     }
+    ping, channels = ping_of(given.get("ping")), channels_of(given.get("notify"), defaults.get("notify") or [])
+    content.update({key: value for key, value in (("ping", ping), ("notify", channels)) if value})
     delay = parse_duration(given.get("random_delay", defaults["random_delay"]))
     timed = "on_calendar" in given
     return {
@@ -215,6 +221,8 @@ def _service(name: str, job: Mapping[str, Any], given: Mapping[str, Any], progra
         f"Description=day2: {_escaped(job['description'])}",
         "StartLimitIntervalSec=0",
         f"OnFailure=day2-failed@{name}.service",
+        *([f"OnSuccess=day2-ended@{name}.service"] if "ping" in job or "notify" in job else []),
+        *([f"Wants=day2-started@{name}.service"] if "ping" in job else []),
         *([f"RequiresMountsFor={mounts}"] if mounts else []),
         "",
         "[Service]",

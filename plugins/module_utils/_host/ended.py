@@ -14,6 +14,7 @@ import time
 
 from . import journal
 from .job import WrongJob, load, names, path_of
+from .notify import ended
 from .output import complain, say
 
 # Exit statuses of systemd itself; systemd.exec(5).
@@ -26,19 +27,24 @@ _REASONS = {
 
 
 def record_failure(name: str) -> int:
-    """Record the end of the unit of a job, unless its program has done so. Raises WrongJob for a name of no job."""
+    """Record the end of the unit of a job, unless its program has done so, and notify of it.
+
+    Raises WrongJob for a name of no job, or if its file is not valid.
+    """
     path_of(name)
     invocation = os.environ.get("MONITOR_INVOCATION_ID", "")
-    if invocation and any(one.get("invocation") == invocation for one in journal.runs()):
-        return 0
+    recorded = [one for one in journal.runs() if invocation and one.get("invocation") == invocation]
+    if recorded:
+        return ended(load(name), recorded[-1])
     entry = journal.unseen_end(name, _verb(name), time.time(), _message(name), invocation)
     say(f"<3>{name}: {entry['msg']}" if "JOURNAL_STREAM" in os.environ else f"{name}: {entry['msg']}")
+    code = 0
     try:
         journal.record(entry, names())
     except (OSError, WrongJob) as exc:
         complain(f"{name}: The run could not be recorded: {exc}.")
-        return 1
-    return 0
+        code = 1
+    return max(code, ended(load(name), entry)) if _exists(name) else code
 
 
 def forget_removed() -> int:
@@ -57,6 +63,10 @@ def _message(name: str) -> str:
     reason = _REASONS.get(status, "")
     ended = f"{result} {status}".strip() + (f": {reason}" if reason else "")
     return f"The run ended without a record ({ended}). See journalctl -u day2-{name}.service."
+
+
+def _exists(name: str) -> bool:
+    return os.path.lexists(path_of(name))
 
 
 def _verb(name: str) -> str:

@@ -10,19 +10,20 @@ import json
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .._core.errors import InvalidRequest, SourceError
 from .._core.files import open_regular
 from .._core.paths import check_paths
 from .._core.specs import check
+from .._notify.channel import checked_channel, checked_ping
 from .._verbs.registry import VERBS, find_verb
 from .places import configuration
 
 SCHEMA = 1
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
-_KEYS = {"schema", "verb", "arguments", "secrets", "wait", "expected_every", "description"}
+_KEYS = {"schema", "verb", "arguments", "secrets", "wait", "expected_every", "description", "ping", "notify"}
 
 
 class WrongJob(InvalidRequest):
@@ -33,7 +34,8 @@ class Job(NamedTuple):
     """A job as its file describes it.
 
     `secrets` are names of credentials by the option that they are for ("copy_to.0.s3.secret_access_key"). `wait` and
-    `expected_every` are in seconds; 0: another run is not waited for, and no run is ever late.
+    `expected_every` are in seconds; 0: another run is not waited for, and no run is ever late. `ping` is {} if nobody
+    expects pings.
     """
 
     name: str
@@ -43,6 +45,8 @@ class Job(NamedTuple):
     wait: float
     expected_every: float
     description: str
+    ping: Mapping[str, Any]
+    notify: Sequence[Mapping[str, Any]]
 
 
 def names() -> list[str]:
@@ -93,7 +97,21 @@ def load(name: str) -> Job:
         _seconds(path, given, "wait"),
         _seconds(path, given, "expected_every"),
         str(given.get("description", "")),
+        *_told(path, given),
     )
+
+
+def _told(path: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The ping and the channels of a job."""
+    ping, channels = given.get("ping", {}), given.get("notify", [])
+    if not isinstance(ping, dict):
+        raise WrongJob(f"{path} is not valid: ping is not an object.", "Run the role schedule again.")
+    if not isinstance(channels, list) or not all(isinstance(one, dict) for one in channels):
+        raise WrongJob(f"{path} is not valid: notify is not a list of objects.", "Run the role schedule again.")
+    try:
+        return checked_ping(ping) if ping else {}, [checked_channel(one) for one in channels]
+    except InvalidRequest as exc:
+        raise WrongJob(f"{path} is not valid: {exc.message}", exc.hint) from exc
 
 
 def _read(path: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .._core.files import make_private_directory, write_atomically
+from .._core.units import format_duration
 from .places import state
 
 OK, FAILED, STOPPED, BUSY, WRONG, BUG = "ok", "failed", "stopped", "busy", "wrong", "bug"
@@ -61,12 +62,19 @@ def unseen_end(job: str, verb: str, when: float, message: str, invocation: str =
 
 def forget_others(existing: Sequence[str]) -> None:
     """Remove jobs that no longer exist from the summary: their last failure is of no interest. Raises OSError."""
+    for file in _listed(state("notified")):
+        if file.partition(".")[0] not in existing:
+            os.unlink(state("notified", file))
     if not os.path.lexists(state(SUMMARY)):
         return
     with _guard():
         jobs = summary()
         if set(jobs) - set(existing):
             _write_summary(_small({name: one for name, one in jobs.items() if name in existing}))
+
+
+def _listed(directory: str) -> list[str]:
+    return os.listdir(directory) if os.path.isdir(directory) else []
 
 
 def runs() -> list[dict[str, Any]]:
@@ -94,11 +102,34 @@ def summary() -> dict[str, dict[str, Any]]:
     return jobs
 
 
+def read_object(path: str) -> dict[str, Any]:
+    """A JSON object of the state; {} if it is missing or damaged."""
+    try:
+        with open(path, "rb") as handle:
+            value = json.load(handle)
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 def known_time(value: Any) -> float:
     """A recorded time, or 0 if it is unknown: of another type, or in the future."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value > time.time() + _AHEAD:
         return 0.0
     return float(value)
+
+
+def late(last: Mapping[str, Any], every: float) -> str:
+    """The reason why a job whose last run was ok is late, or "". `every` is in seconds; 0: it is never late."""
+    if not every:
+        return ""
+    succeeded = known_time(last.get("last_ok"))
+    if not succeeded:
+        return "the time of its last success is unknown"
+    age = time.time() - succeeded
+    if age <= every:
+        return ""
+    return f"late: last success {format_duration(age)} ago, expected every {format_duration(every)}"
 
 
 @contextlib.contextmanager
@@ -198,7 +229,11 @@ def _count(jobs: dict[str, dict[str, Any]], entry: Mapping[str, Any]) -> None:
     """Take a run into the summary. That another run was in progress says nothing about the job."""
     if entry["status"] == BUSY:
         return
-    before = jobs.get(entry["job"], {})
+    jobs[entry["job"]] = counted(jobs.get(entry["job"], {}), entry)
+
+
+def counted(before: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The state of a job after a run."""
     one = {
         "verb": entry["verb"],
         "status": entry["status"],
@@ -216,4 +251,4 @@ def _count(jobs: dict[str, dict[str, Any]], entry: Mapping[str, Any]) -> None:
             one["last_ok"] = before["last_ok"]
     if entry.get("warnings"):
         one["warnings"] = len(entry["warnings"])
-    jobs[entry["job"]] = one
+    return one

@@ -7,6 +7,7 @@
   day2 list                 the jobs, and how each ended last
   day2 status [NAME...]     1 if a job has failed, is late or has never run
   day2 check [NAME...]      check job files, and the secrets and programs that they need
+  day2 notify NAME --test   send a test message to all that the job pings and notifies
   day2 explain NAME         what a job does, with all defaults and where its secrets come from
   day2 schema [VERB...]     JSON Schema of job files
 
@@ -49,6 +50,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             from .ended import record_failure
 
             return record_failure(options.name)
+        if options.command == "notify":
+            return _notify(options)
         if options.command == "forget-removed":
             from .ended import forget_removed
 
@@ -60,6 +63,17 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except TaskEnded as exc:
         complain(exc)
         return FAILED
+
+
+def _notify(options: argparse.Namespace) -> int:
+    from . import notify
+    from .job import load
+
+    if not options.name:
+        return notify.all_due()
+    if options.test:
+        return notify.test(load(options.name))
+    return (notify.started if options.started else notify.ended)(load(options.name))
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -88,6 +102,13 @@ def _parser() -> _Parser:
     one.add_argument("--splay", default="0", metavar="TIME", help="with --due: delay, up to this time; always the same")
     commands.add_parser("record-failure").add_argument("name")  # of systemd, so it is not in the help
     commands.add_parser("forget-removed")  # of the role
+    told = commands.add_parser("notify")
+    told.add_argument(
+        "name", nargs="?", default="", help="without it: of all jobs that are late or were not notified of"
+    )
+    what = told.add_mutually_exclusive_group()
+    what.add_argument("--test", action="store_true", help="send a test message")
+    what.add_argument("--started", action="store_true", help="of systemd: the run begins, rather than has ended")
     commands.add_parser("list")
     commands.add_parser("explain").add_argument("name")
     for command in ("status", "check"):

@@ -12,7 +12,7 @@ import socket
 import sys
 import time
 import traceback
-from typing import Any
+from typing import Any, Optional
 
 from .._core.errors import Cancelled, Day2Error, InvalidRequest, TaskEnded
 from .._core.progress import Progress
@@ -23,7 +23,8 @@ from .._verbs.registry import find_verb
 from . import journal
 from .job import Job, WrongJob, checked, credential, load, names, with_secrets
 from .locks import RUNNING, WAITING, Busy, JobLock, take_slot
-from .output import say
+from .notify import ended, started
+from .output import complain, say
 
 # As in sysexits.h: systemd shows 2 to 7 with other meanings.
 STATUSES = {
@@ -46,6 +47,7 @@ class _Run:
         self.began, self._clock = time.time(), time.monotonic()
         self.status, self.verb = journal.BUG, "?"
         self.waited = 0.0
+        self.job: Optional[Job] = None
         self.lock = JobLock(name)
         self.result: dict[str, Any] = {}
         self.warnings: list[str] = []
@@ -53,7 +55,7 @@ class _Run:
 
     def work(self, progress: Progress) -> None:
         """The run itself. Raises Day2Error."""
-        job = load(self.name)
+        job = self.job = load(self.name)
         self.verb = job.verb
         self.secrets |= {credential(one)[0] for one in job.secrets.values()}
         arguments, _origins = with_secrets(job)
@@ -61,6 +63,8 @@ class _Run:
         self.secrets |= secrets_in(find_verb(job.verb).ARGUMENTS["argument_spec"], values)
         if not self.check:
             self._wait(job)
+            if not _by_systemd():
+                self._ping_start(job)
         self.result = find_verb(job.verb).run(values, self.check, progress)
         self.status = journal.FAILED if self.result.get("failed") else journal.OK
 
@@ -78,13 +82,19 @@ class _Run:
 
     def _record_killed(self) -> None:
         """Record the run before this one if it was killed. systemd has had its own recorded (day2-failed@NAME)."""
-        if not self.lock.killed_at or "INVOCATION_ID" in os.environ:
+        if not self.lock.killed_at or _by_systemd():
             return
         message = "The run ended without a record. It was killed, or the host has stopped."
         try:
             journal.record(journal.unseen_end(self.name, self.verb, self.lock.killed_at, message), names())
         except (OSError, WrongJob) as exc:
             self.warnings.append(f"The run before this one was killed, which could not be recorded: {exc}.")
+
+    def _ping_start(self, job: Job) -> None:
+        try:
+            started(job)
+        except Day2Error as exc:
+            self.warnings.append(f"The start was not reported: {exc}")
 
     def failed(self, status: str, message: str, exc: BaseException) -> None:
         self.status = status
@@ -142,7 +152,17 @@ def run(name: str, check: bool) -> int:
             entry["warnings"].append(f"The run could not be recorded: {exc}.")
     one.lock.ended()
     _say(entry)
+    if one.job and not check and not _by_systemd():
+        try:
+            ended(one.job, entry)
+        except Day2Error as exc:
+            complain(f"{name}: {exc}")
     return STATUSES[one.status]
+
+
+def _by_systemd() -> bool:
+    """Whether a unit runs the job: others record what this program can't, and send pings and notifications."""
+    return "INVOCATION_ID" in os.environ
 
 
 def run_if_due(name: str, every: str, splay: str) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .._notify.channel import CHANNEL, PING
 from .._verbs.registry import find_verb
 from .job import SCHEMA
 
@@ -38,6 +39,8 @@ def job_schema(verb: str) -> dict[str, Any]:
             "wait": seconds,
             "expected_every": seconds,
             "description": {"type": "string"},
+            "ping": arguments_schema(PING),
+            "notify": {"type": "array", "items": arguments_schema(CHANNEL)},
         },
     }
 

@@ -12,10 +12,9 @@ from typing import Any, Optional
 
 from .._core.errors import Day2Error, InvalidRequest
 from .._core.specs import MASK, masked, secrets_in
-from .._core.units import format_duration
 from .._verbs.registry import VERBS, find_verb
 from . import journal
-from .job import Job, WrongJob, checked, load, names, put, with_secrets
+from .job import Job, WrongJob, checked, credential, load, names, put, with_secrets
 from .locks import activity
 from .output import complain, say
 from .run import STATUSES
@@ -68,19 +67,7 @@ def problem_of(name: str, last: Optional[dict[str, Any]]) -> str:
         return "has never run"
     if last.get("status") != journal.OK:
         return f"{last.get('status')}: {last.get('msg')}"
-    return _late(job, last)
-
-
-def _late(job: Job, last: dict[str, Any]) -> str:
-    if not job.expected_every:
-        return ""
-    succeeded = journal.known_time(last.get("last_ok"))
-    if not succeeded:
-        return "the time of its last success is unknown"
-    age = time.time() - succeeded
-    if age <= job.expected_every:
-        return ""
-    return f"late: last success {format_duration(age)} ago, expected every {format_duration(job.expected_every)}"
+    return journal.late(last, job.expected_every)
 
 
 def check_jobs(wanted: Sequence[str]) -> int:
@@ -93,10 +80,19 @@ def check_jobs(wanted: Sequence[str]) -> int:
             request_from = getattr(find_verb(job.verb), "request_from", None)
             if request_from:
                 request_from(values)
+            if job.ping or job.notify:
+                _check_told(job)
         except Day2Error as exc:
             complain(f"{name}: {exc}")
             code = STATUSES[journal.WRONG]
     return code
+
+
+def _check_told(job: Job) -> None:
+    from .._notify.sending import check_secrets
+
+    for settings in [*([job.ping] if job.ping else []), *job.notify]:
+        check_secrets(settings, lambda one: credential(one)[0])
 
 
 def explain(name: str) -> int:

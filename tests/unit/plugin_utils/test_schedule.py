@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
+from ansible_collections.day2.ops.plugins.module_utils._notify.channel import CHANNEL
 from ansible_collections.day2.ops.plugins.module_utils._verbs.registry import VERBS
 from ansible_collections.day2.ops.plugins.plugin_utils.sandbox import sandbox
 from ansible_collections.day2.ops.plugins.plugin_utils.schedule import scheduled_job
@@ -223,3 +225,66 @@ def test_a_secret_of_a_health_check() -> None:
     for more, name in (({"password": "x"}, "password"), ({"s3": {"session_token": "x"}}, "s3.session_token")):
         with pytest.raises(InvalidRequest, match=f"checks.0.{name} is a secret"):
             files(verb="health_check", arguments={"checks": [{**check, **more}]})
+
+
+WEBHOOK = {"name": "oncall", "type": "webhook", "url": "hook", "cooldown": 0}
+MAIL = {"name": "team", "type": "mail", "from": "a@example.com", "to": "b@example.com", "port": "25", "tls": None}
+
+
+def notified(channels: Any, **more: Any) -> dict[str, Any]:
+    job = {"name": "job", "verb": "backup", "on_calendar": "daily", "arguments": BACKUP, **more}
+    return scheduled_job(job, {**DEFAULTS, "notify": channels})
+
+
+def test_a_job_notifies_all_channels_unless_it_names_some() -> None:
+    made = json.loads(notified([WEBHOOK, MAIL])["job"])
+    assert made["notify"] == [
+        {"name": "oncall", "type": "webhook", "url": "hook", "cooldown": "0"},
+        {"name": "team", "type": "mail", "from": "a@example.com", "to": ["b@example.com"], "port": 25},
+    ]
+    assert [one["name"] for one in json.loads(notified([WEBHOOK, MAIL], notify=["team"])["job"])["notify"]] == ["team"]
+    assert "notify" not in json.loads(notified([WEBHOOK, MAIL], notify=[])["job"])
+
+
+def test_units_that_ping_and_notify() -> None:
+    made = files()["service"]
+    assert directives(made, "OnSuccess") == directives(made, "Wants") == []
+    made = notified([WEBHOOK])["service"]
+    assert directives(made, "OnSuccess") == ["day2-ended@job.service"]
+    assert directives(made, "Wants") == []
+    made = files(ping="hc")["service"]
+    assert directives(made, "OnSuccess") == ["day2-ended@job.service"]
+    assert directives(made, "Wants") == ["day2-started@job.service"]
+    assert written(ping="hc")["ping"] == {"url": "hc"}
+    assert written(ping={"url": "hc", "type": "uptime_kuma"})["ping"] == {"url": "hc", "type": "uptime_kuma"}
+
+
+@pytest.mark.parametrize(
+    ("channels", "more", "problem"),
+    [
+        ([WEBHOOK], {"notify": ["nobody"]}, "notify names nobody, which is not in schedule_notify"),
+        ([WEBHOOK], {"notify": "oncall"}, "notify is not a list of names"),
+        ([WEBHOOK, WEBHOOK], {}, "have the same name"),
+        (["oncall"], {}, "schedule_notify is not a list of dictionaries"),
+        ([{**WEBHOOK, "url": "https://example.com/hunter2"}], {}, "must be names of credentials"),
+        ([{**WEBHOOK, "secrets": {"a b": "x"}}], {}, "'a b' cannot be the name of a placeholder"),
+        ([{**WEBHOOK, "template": {"text": "{nonsense}"}}], {}, "Unknown placeholder {nonsense}"),
+        ([{**WEBHOOK, "colour": "x"}], {}, "schedule_notify, oncall: "),
+        ([{**MAIL, "to": None}], {}, "schedule_notify, team: "),
+        ([], {"ping": "https://example.com/hunter2"}, "must be names of credentials"),
+        ([], {"ping": {"url": "x", "type": "pigeon"}}, "ping: "),
+    ],
+)
+def test_wrong_pings_and_channels(channels: Any, more: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        notified(channels, **more)
+    assert problem in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_entries_of_schedule_notify_are_documented() -> None:
+    path = Path(__file__).parents[3] / "roles/schedule/meta/argument_specs.yml"
+    options = yaml.safe_load(path.read_text())["argument_specs"]["main"]["options"]["schedule_notify"]["options"]
+    for option in options.values():
+        del option["description"]
+    assert options == CHANNEL["argument_spec"]

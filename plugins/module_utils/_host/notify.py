@@ -1,0 +1,264 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pings and notifications of jobs. Nothing here delays a job for longer than LIMIT, or fails one.
+
+Under systemd, units of their own call it: a job in a sandbox may have no network, and failures such as a missing
+credential never reach the program. Without systemd, the run itself calls it.
+
+A channel gets one message for each state of a job: that it failed, is late, or has succeeded again. It gets another one
+about a failure once `cooldown` is over and the job has failed again. What could not be sent is tried again by
+`day2 notify`, which a timer calls.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Callable, NamedTuple, Optional, Union
+
+from .._core.errors import Day2Error, InvalidRequest
+from .._core.files import make_private_directory, write_atomically
+from .._core.units import parse_duration
+from .._notify.message import FAILURE, RECOVERY, SILENCE, TEST, Message
+from .._notify.sending import ping_sender, sender
+from .._notify.together import send_all
+from .._notify.web import FAIL, START, SUCCESS
+from . import journal
+from .job import Job, credential, load, names, path_of
+from .output import complain, say
+from .places import state
+
+LIMIT = 20.0  # seconds, for everything that is sent at once
+_AHEAD = 60.0  # seconds that a clock may be set back
+_WARNINGS = 2000  # characters
+_PROBLEMS = (FAILURE, SILENCE)
+_NO_END = (journal.BUSY,)  # says nothing about the job
+
+
+def started(job: Job) -> int:
+    """Ping that a run begins; the exit status."""
+    return _deliver(job.name, *_prepared(_ping_of(job, START, ""))) if job.ping else 0
+
+
+def ended(job: Job, entry: Optional[Mapping[str, Any]] = None) -> int:
+    """Ping and notify after a run; the exit status.
+
+    :param entry: the run, which may not be in the journal. Without it: that of the unit that has ended.
+    """
+    entry = entry or _run_of_unit(job)
+    if not entry or entry["status"] in _NO_END:
+        return 0
+    text = "\n".join([*entry.get("warnings", ()), f"{entry['status']}: {entry['msg']}"])
+    what = SUCCESS if entry["status"] == journal.OK else FAIL
+    with _record_of(job.name) as record:
+        due = [*_ping_of(job, what, text), *_due(job, _last_state(job.name, entry), entry, record)]
+        return _deliver(job.name, *_prepared(due))
+
+
+def all_due() -> int:
+    """Notify of jobs that are late, and send what could not be sent, or not yet; the exit status."""
+    code = 0
+    known = journal.summary()
+    runs = {entry["job"]: entry for entry in journal.runs()}
+    for name in names():
+        try:
+            job = load(name)
+            if not job.notify:
+                continue
+            with _record_of(name) as record:
+                due = _due(job, known.get(name, {}), runs.get(name, {}), record)
+                code = max(code, _deliver(name, *_prepared(due)))
+        except Day2Error as exc:
+            complain(f"{name}: {exc}")
+            code = 1
+    return code
+
+
+def test(job: Job) -> int:
+    """Send a test message to all channels of a job, and a success to its ping; the exit status."""
+    last = journal.summary().get(job.name, {})
+    message = _message(job, TEST, last, {}, "This is a test.")
+    due = [*_ping_of(job, SUCCESS, "This is a test."), *(_Due(one, message, _nothing) for one in job.notify)]
+    if not due:
+        raise InvalidRequest(f"{job.name} has no ping and notifies nobody.", "Set ping or notify of the job.")
+    code = _deliver(job.name, *_prepared(due))
+    if not code:
+        say(f"{job.name}: sent to {', '.join(one.to for one in due)}")
+    return code
+
+
+def _secret(name: str) -> str:
+    return credential(name)[0]
+
+
+def _nothing() -> None:
+    pass
+
+
+class _Due(NamedTuple):
+    """A message to a channel, or a ping."""
+
+    settings: Mapping[str, Any]
+    message: Union[Message, tuple[str, str]]  # of a ping: what happened, and the text
+    sent: Callable[[], None]  # to be called once it was delivered
+
+    @property
+    def to(self) -> str:
+        return str(self.settings.get("name", "ping"))
+
+    def sender(self) -> Callable[[], None]:
+        """Raises InvalidRequest."""
+        if isinstance(self.message, Message):
+            return sender(self.settings, _secret, self.message, LIMIT)
+        return ping_sender(self.settings, _secret, *self.message, LIMIT)
+
+
+def _ping_of(job: Job, what: str, text: str) -> list[_Due]:
+    return [_Due(job.ping, (what, text), _nothing)] if job.ping else []
+
+
+def _prepared(due: Sequence[_Due]) -> tuple[list[tuple[_Due, Callable[[], None]]], list[str]]:
+    """What can be sent, and why the rest can't. One wrong channel does not stop the others."""
+    ready, problems = [], []
+    for one in due:
+        try:
+            ready.append((one, one.sender()))
+        except Day2Error as exc:
+            problems.append(f"{one.to}: {exc}")
+    return ready, problems
+
+
+def _deliver(name: str, ready: Sequence[tuple[_Due, Callable[[], None]]], problems: Sequence[str]) -> int:
+    """Send everything at once."""
+    reasons = [*problems]
+    for (one, _send), reason in zip(ready, send_all([send for _one, send in ready], LIMIT)):
+        if reason:
+            reasons.append(f"{one.to}: {reason}")
+        else:
+            one.sent()
+    for reason in reasons:
+        complain(f"{name}: A message was not sent. {reason}")
+    return int(bool(reasons))
+
+
+def _run_of_unit(job: Job) -> Optional[dict[str, Any]]:
+    """The run that systemd says has ended. A run that could not be recorded is known by its exit status only."""
+    invocation = os.environ.get("MONITOR_INVOCATION_ID", "")
+    for entry in reversed(journal.runs()):
+        if entry["job"] == job.name and entry.get("invocation") == invocation:
+            return entry
+    if os.environ.get("MONITOR_EXIT_STATUS") == "0":
+        entry = journal.unseen_end(job.name, job.verb, time.time(), "The run could not be recorded.")
+        return {**entry, "status": journal.OK}
+    return None
+
+
+def _last_state(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The state of the job in the summary; that after `entry`, if it could not be recorded."""
+    last = journal.summary().get(name, {})
+    return last if last.get("began") == round(entry["began"]) else journal.counted(last, entry)
+
+
+def _due(job: Job, last: Mapping[str, Any], entry: Mapping[str, Any], record: dict[str, Any]) -> list[_Due]:
+    """The messages that are due. What a channel was sent goes into `record`."""
+    event, reason = _event(job, last, entry)
+    due = []
+    now = time.time()
+    for channel in job.notify:
+        before = record.get(channel["name"])
+        before = before if isinstance(before, dict) else {}
+        wanted = _wanted(event, before, last.get("began"), now, parse_duration(channel["cooldown"]))
+        if not wanted:
+            continue
+        at = now if wanted in _PROBLEMS else before.get("at", 0)
+        sent = functools.partial(
+            record.__setitem__, channel["name"], {"event": wanted, "run": last.get("began"), "at": at}
+        )
+        if wanted in channel["events"]:
+            due.append(_Due(channel, _message(job, wanted, last, entry, reason), sent))
+        else:
+            sent()
+    return due
+
+
+def _event(job: Job, last: Mapping[str, Any], entry: Mapping[str, Any]) -> tuple[str, str]:
+    """What is wrong with a job, as an event ("": nothing), and why."""
+    if not last:
+        # Nobody knows since when the job exists, but its file was written then or later.
+        with contextlib.suppress(OSError):
+            if job.expected_every and time.time() - os.stat(path_of(job.name)).st_mtime > job.expected_every:
+                return SILENCE, "It has never run."
+        return "", ""
+    reason = str(entry.get("msg") or last.get("msg", ""))
+    if last.get("status") != journal.OK:
+        return FAILURE, reason
+    delay = journal.late(last, job.expected_every)
+    return (SILENCE, f"{delay}.") if delay else ("", reason)
+
+
+def _wanted(event: str, before: Mapping[str, Any], run: Any, now: float, cooldown: float) -> str:
+    """The message that a channel needs, or ""."""
+    state_before, at = before.get("event"), before.get("at", 0)
+    if not event:
+        return RECOVERY if state_before in _PROBLEMS else ""
+    known = isinstance(at, (int, float)) and 0 < at <= now + _AHEAD
+    if known and now - at < cooldown:
+        return ""
+    if event == state_before == FAILURE and before.get("run") == run:
+        return ""
+    return event
+
+
+def _message(job: Job, event: str, last: Mapping[str, Any], entry: Mapping[str, Any], reason: str) -> Message:
+    unit = f"day2-{job.name}.service"
+    by_unit = os.path.lexists(f"/etc/systemd/system/{unit}")
+    return Message(
+        event=event,
+        host=socket.gethostname(),
+        job=job.name,
+        verb=job.verb,
+        status=str(last.get("status", "never run")),
+        msg=reason,
+        failures=int(last.get("failures", 0)),
+        warnings="\n".join(entry.get("warnings", ()))[:_WARNINGS],
+        began=_text(last.get("began")),
+        ended=_text(entry.get("ended")),
+        last_success=_text(last.get("last_ok")),
+        next_step=f"journalctl -u {unit}" if by_unit else f"day2 status {job.name}",
+    )
+
+
+def _text(seconds: Any) -> str:
+    known = journal.known_time(seconds)
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(known)) if known else ""
+
+
+@contextlib.contextmanager
+def _record_of(name: str) -> Iterator[dict[str, Any]]:
+    """What each channel was told of a job last, which is written back. Another process that notifies of the job is
+    waited for. State that cannot be written is no reason not to notify."""
+    path = state("notified", f"{name}.json")
+    record: dict[str, Any] = {}
+    with contextlib.ExitStack() as stack:
+        try:
+            make_private_directory(os.path.dirname(path))
+            fd = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            stack.callback(os.close, fd)
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        except OSError as exc:
+            complain(f"{name}: Notifications can't be recorded, so they may be repeated: {exc}.")
+        record.update(journal.read_object(path))
+        before = dict(record)
+        yield record
+        if record != before:
+            try:
+                write_atomically(path, json.dumps(record).encode())
+            except OSError as exc:
+                complain(f"{name}: Notifications can't be recorded, so they may be repeated: {exc}.")

@@ -1,0 +1,73 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Messages by mail: SMTP with TLS and login."""
+
+from __future__ import annotations
+
+import base64
+import smtplib
+import ssl
+from collections.abc import Mapping
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from typing import Any, Optional
+
+from .._core.specs import masked
+from .together import NotSent
+
+PORTS = {"starttls": 587, "implicit": 465, "none": 25}
+_ACCEPTED = 235
+
+
+def send_mail(settings: Mapping[str, Any], subject: str, text: str, password: Optional[str], timeout: float) -> None:
+    """Send a mail. Raises NotSent, also if only one of several recipients is refused.
+
+    :param settings: `host`, `port`, `tls` (starttls, which never falls back to plain text, implicit or none), `user`,
+        `from`, `to`, `ca`.
+    """
+    message = EmailMessage()
+    try:
+        message["From"], message["To"] = settings["from"], ", ".join(settings["to"])
+        message["Subject"] = " ".join(subject.split())
+        message["Date"] = formatdate()
+        message["Message-ID"] = make_msgid(domain=settings["from"].rpartition("@")[2].strip(" >") or None)
+        message["Auto-Submitted"] = "auto-generated"  # no out-of-office replies
+        message.set_content(text)
+        _deliver(message, settings, password, timeout)
+    except smtplib.SMTPRecipientsRefused as exc:
+        raise NotSent(f"The server refuses the recipients {', '.join(sorted(exc.recipients))}.") from None
+    except (OSError, smtplib.SMTPException, ValueError) as exc:
+        secrets = {password or "", base64.b64encode((password or "").encode()).decode()}
+        raise NotSent(f"The mail was not sent: {type(exc).__name__}: {masked(str(exc), secrets)}.") from None
+
+
+def _deliver(message: EmailMessage, settings: Mapping[str, Any], password: Optional[str], timeout: float) -> None:
+    tls = settings["tls"]
+    where = (settings["host"], settings.get("port") or PORTS[tls])
+    context = ssl.create_default_context(cafile=settings.get("ca")) if tls != "none" else None
+    server = (
+        smtplib.SMTP_SSL(*where, timeout=timeout, context=context)
+        if tls == "implicit"
+        else smtplib.SMTP(*where, timeout=timeout)
+    )
+    with server:
+        if tls == "starttls":
+            server.starttls(context=context)
+        if password is not None:
+            _log_in(server, settings["user"], password)
+        refused = server.send_message(message)
+    if refused:
+        raise NotSent(f"The server refuses the recipients {', '.join(sorted(refused))}.")
+
+
+def _log_in(server: smtplib.SMTP, user: str, password: str) -> None:
+    server.ehlo_or_helo_if_needed()
+    if user.isascii() and password.isascii():
+        server.login(user, password)
+        return
+    # smtplib encodes in ASCII before Python 3.13.
+    words = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
+    code, said = server.docmd("AUTH", f"PLAIN {words}")
+    if code != _ACCEPTED:
+        raise smtplib.SMTPAuthenticationError(code, said)
