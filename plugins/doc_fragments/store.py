@@ -264,6 +264,20 @@ options:
           - For V(dynamodb) and V(ssm), how long calls are repeated while none succeeds, because they are throttled,
             fail or get no response. The default is V(5m).
         type: str
+      method:
+        description:
+          - For V(dynamodb), how tables are backed up. The default is V(export), which reads all items into the backup.
+          - V(native) has AWS make an on-demand backup of each table, and waits for it. The backup here only refers to
+            those (its C(kind) is V(reference)), and has the settings that AWS does not restore. It can't be compared
+            with the tables, so that C(max_age) is required. C(keep) removes the backups in AWS together with their
+            references.
+        type: str
+        choices: [export, native]
+      recovery_period:
+        description:
+          - For V(dynamodb) with C(method=native), how many days (1 to 35) the point-in-time recovery of the tables must
+            reach back. It is switched on or changed if necessary. By default, it is left as it is.
+        type: int
       max_read_units:
         description:
           - For V(dynamodb), how many units of read capacity a backup or restore may consume per second, in all tables
@@ -530,6 +544,20 @@ options:
           - For V(dynamodb) and V(ssm), how long calls are repeated while none succeeds, because they are throttled,
             fail or get no response. The default is V(5m).
         type: str
+      method:
+        description:
+          - For V(dynamodb), how tables are backed up. The default is V(export), which reads all items into the backup.
+          - V(native) has AWS make an on-demand backup of each table, and waits for it. The backup here only refers to
+            those (its C(kind) is V(reference)), and has the settings that AWS does not restore. It can't be compared
+            with the tables, so that C(max_age) is required. C(keep) removes the backups in AWS together with their
+            references.
+        type: str
+        choices: [export, native]
+      recovery_period:
+        description:
+          - For V(dynamodb) with C(method=native), how many days (1 to 35) the point-in-time recovery of the tables must
+            reach back. It is switched on or changed if necessary. By default, it is left as it is.
+        type: int
       max_read_units:
         description:
           - For V(dynamodb), how many units of read capacity a backup or restore may consume per second, in all tables
@@ -797,6 +825,20 @@ options:
           - For V(dynamodb) and V(ssm), how long calls are repeated while none succeeds, because they are throttled,
             fail or get no response. The default is V(5m).
         type: str
+      method:
+        description:
+          - For V(dynamodb), how tables are backed up. The default is V(export), which reads all items into the backup.
+          - V(native) has AWS make an on-demand backup of each table, and waits for it. The backup here only refers to
+            those (its C(kind) is V(reference)), and has the settings that AWS does not restore. It can't be compared
+            with the tables, so that C(max_age) is required. C(keep) removes the backups in AWS together with their
+            references.
+        type: str
+        choices: [export, native]
+      recovery_period:
+        description:
+          - For V(dynamodb) with C(method=native), how many days (1 to 35) the point-in-time recovery of the tables must
+            reach back. It is switched on or changed if necessary. By default, it is left as it is.
+        type: int
       max_read_units:
         description:
           - For V(dynamodb), how many units of read capacity a backup or restore may consume per second, in all tables
@@ -851,6 +893,18 @@ options:
           - For V(postgresql) with C(repository=pgbackrest), whether the restored server is left running. The default is
             V(true).
         type: bool
+      restore_time:
+        description:
+          - For V(dynamodb) and a backup that was made with C(method=native), the time as of which AWS restores the
+            tables by point-in-time recovery, in ISO 8601. The backup says which tables, and with which settings. By
+            default, the backups in AWS are restored.
+        type: str
+      overrides:
+        description:
+          - 'For V(dynamodb) and a backup that was made with C(method=native), parameters of C(RestoreTableFromBackup)
+            or C(RestoreTableToPointInTime) whose names end in C(Override), such as C({BillingModeOverride:
+            PAY_PER_REQUEST}).'
+        type: dict
       with_schema:
         description:
           - For V(postgresql) and single tables (C(only)), whether tables that do not exist, or have other columns than
@@ -1114,6 +1168,20 @@ options:
           - For V(dynamodb) and V(ssm), how long calls are repeated while none succeeds, because they are throttled,
             fail or get no response. The default is V(5m).
         type: str
+      method:
+        description:
+          - For V(dynamodb), how tables are backed up. The default is V(export), which reads all items into the backup.
+          - V(native) has AWS make an on-demand backup of each table, and waits for it. The backup here only refers to
+            those (its C(kind) is V(reference)), and has the settings that AWS does not restore. It can't be compared
+            with the tables, so that C(max_age) is required. C(keep) removes the backups in AWS together with their
+            references.
+        type: str
+        choices: [export, native]
+      recovery_period:
+        description:
+          - For V(dynamodb) with C(method=native), how many days (1 to 35) the point-in-time recovery of the tables must
+            reach back. It is switched on or changed if necessary. By default, it is left as it is.
+        type: int
       max_read_units:
         description:
           - For V(dynamodb), how many units of read capacity a backup or restore may consume per second, in all tables
@@ -1168,6 +1236,18 @@ options:
           - For V(postgresql) with C(repository=pgbackrest), whether the restored server is left running. The default is
             V(true).
         type: bool
+      restore_time:
+        description:
+          - For V(dynamodb) and a backup that was made with C(method=native), the time as of which AWS restores the
+            tables by point-in-time recovery, in ISO 8601. The backup says which tables, and with which settings. By
+            default, the backups in AWS are restored.
+        type: str
+      overrides:
+        description:
+          - 'For V(dynamodb) and a backup that was made with C(method=native), parameters of C(RestoreTableFromBackup)
+            or C(RestoreTableToPointInTime) whose names end in C(Override), such as C({BillingModeOverride:
+            PAY_PER_REQUEST}).'
+        type: dict
       with_schema:
         description:
           - For V(postgresql) and single tables (C(only)), whether tables that do not exist, or have other columns than

@@ -222,7 +222,9 @@ backup:
       type: str
       sample: /var/backups/day2/hawkfish/20250630T120000Z-3f2a9c1b
     kind:
-      description: V(backup), or V(safety) for data that a restore replaced.
+      description: >-
+        V(backup); V(reference) for one whose data AWS keeps (C(method=native) of a DynamoDB source); or V(safety) for data
+        that a restore replaced.
       type: str
       sample: backup
     created:
@@ -307,6 +309,44 @@ backup:
               description: Number of records.
               type: int
               sample: 1250
+        references:
+          description: Of a backup whose data AWS keeps, what it refers to, one for each table.
+          type: list
+          elements: dict
+          returned: if C(kind) is V(reference)
+          contains:
+            name:
+              description: Name of the table without the prefix.
+              type: str
+              sample: machines
+            table:
+              description: Name of the table.
+              type: str
+              sample: hostfactory_machines
+            table_arn:
+              description: ARN of the table.
+              type: str
+              sample: arn:aws:dynamodb:eu-central-1:123456789012:table/hostfactory_machines
+            table_id:
+              description: Identifier of the table, which another table of the same name would not have.
+              type: str
+              sample: 8a1f0b6e-4c0e-4a53-9a53-0f6b9d1c2e3f
+            arn:
+              description: ARN of the backup in AWS.
+              type: str
+              sample: arn:aws:dynamodb:eu-central-1:123456789012:table/hostfactory_machines/backup/01751284800000-3f2a9c1b
+            label:
+              description: Its name in AWS.
+              type: str
+              sample: day2-20250630T120000Z-3f2a9c1b
+            created:
+              description: Time at which AWS made it.
+              type: str
+              sample: "2025-06-30T12:00:00.120000Z"
+            bytes:
+              description: Its size as told by AWS. V(none) if this is unknown.
+              type: int
+              sample: 52428800
 reason:
   description:
     - Why a backup was written (V(new), V(changed), V(tags), V(recipients), V(key), V(import)) or not written

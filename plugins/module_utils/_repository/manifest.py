@@ -32,13 +32,15 @@ SUMS = "SHA256SUMS"
 DATA = "data"
 
 BACKUP = "backup"  # an ordinary one
+REFERENCE = "reference"  # as a backup, but its data is kept elsewhere, and its files only refer to it
 SAFETY = "safety"  # what a restore or migration has replaced: restored by its id only; may have no data (FORMAT.md)
+KINDS = (BACKUP, REFERENCE, SAFETY)
 
 ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 SET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_RULES = {version: manifest_rule(version, (BACKUP, SAFETY), COMPRESSIONS) for version in (PLAIN, REMOTE)}
-_ENVELOPE = envelope_rule((BACKUP, SAFETY), COMPRESSIONS)
-_INSIDE = content_rule((BACKUP, SAFETY), COMPRESSIONS)
+_RULES = {version: manifest_rule(version, KINDS, COMPRESSIONS) for version in (PLAIN, REMOTE)}
+_ENVELOPE = envelope_rule(KINDS, COMPRESSIONS)
+_INSIDE = content_rule(KINDS, COMPRESSIONS)
 
 CONTENT = "content"  # read_back: every byte was read back, decompressed and compared
 CHECKSUM = "checksum"  # the server computed the checksum of what was sent to it

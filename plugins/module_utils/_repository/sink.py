@@ -71,6 +71,7 @@ class DigestSink:
         self.scratch = scratch
         self.progress = progress
         self.strict = False
+        self.dry = True
         self._sizes: dict[str, int] = {}
 
     @contextlib.contextmanager
@@ -137,6 +138,7 @@ class StagingSink:
         self.scratch = os.path.join(files.staging.scratch, folder or DATA)
         self.progress = progress
         self.strict = False
+        self.dry = False
         self._written: list[tuple[str, HashingWriter]] = []
         self._files = files
         self._folder = DATA if not folder else f"{DATA}/{folder}"

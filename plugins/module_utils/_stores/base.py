@@ -62,12 +62,14 @@ class Sink(Protocol):
     """Where a snapshot goes: a backup in the making, or (in check mode) only a digest.
 
     `scratch` is an empty private directory with room for a native copy; it is removed with everything in it.
-    With `strict`, what can't be taken exactly is an error instead of a note.
+    With `strict`, what can't be taken exactly is an error instead of a note. With `dry`, nothing is kept: a store must
+    not make anything elsewhere for it.
     """
 
     scratch: str
     progress: Progress
     strict: bool
+    dry: bool
 
     def file(self, name: str) -> AbstractContextManager[HashedWriter]:
         """Open a file; several can be open at once. `name` is relative, without a compression's suffix
@@ -145,6 +147,27 @@ class Partial(Protocol):
     """A restoration of a store that consists of several places, of which it may change only some."""
 
     replaces: bool  # something that exists is changed or removed; otherwise the restore only adds
+
+
+@runtime_checkable
+class Referring(Protocol):
+    """A store that can have backups made elsewhere, to which a backup here only refers.
+
+    `details` are those of the snapshot that such a backup was made of.
+    """
+
+    refers: bool  # whether its next snapshot is such a reference
+
+    def outdated(self, details: Mapping[str, Any]) -> str:
+        """Why an earlier backup is not enough, whatever its age, as a clause; "" if it is. Raises SourceError when that
+        can't be told."""
+
+    def forget(self, details: Mapping[str, Any]) -> None:
+        """Remove what an earlier backup refers to; what is gone is no error. Raises SourceError if something stays."""
+
+    def abandon(self) -> str:
+        """Remove what a snapshot of this run has made, as no backup will refer to it. Returns a sentence on what stays,
+        or ""."""
 
 
 class Store(Protocol):

@@ -17,6 +17,7 @@ from .._core.errors import InvalidRequest
 from .base import Store
 from .command.options import OPTIONS as COMMAND
 from .dynamodb.backup.options import OPTIONS as DYNAMODB
+from .dynamodb.backup.options import RESTORE_OPTIONS as DYNAMODB_RESTORE
 from .postgresql.cluster.options import OPTIONS as POSTGRESQL
 from .postgresql.cluster.options import RESTORE_OPTIONS
 from .ssm.options import OPTIONS as SSM
@@ -83,7 +84,7 @@ class StoreType(NamedTuple):
 _GLOBS = {"type": "list", "elements": "str"}
 STORES = {
     "command": StoreType(_command, COMMAND, is_path=False),
-    "dynamodb": StoreType(_dynamodb, DYNAMODB, is_path=False),
+    "dynamodb": StoreType(_dynamodb, DYNAMODB, is_path=False, restore_options=DYNAMODB_RESTORE),
     "files": StoreType(_files, {"include": _GLOBS, "exclude": _GLOBS}),
     "json": StoreType(
         _json, {"layout": {"type": "str", "choices": ["single_file", "file_per_collection", "file_per_record"]}}

@@ -36,6 +36,7 @@ from .arguments import (
 from .backup_plan import BackupPlan, BackupRequest, plan, remember_fingerprints
 from .backup_result import preview, result_of
 from .copy_arguments import COPY_TO, Destination, destinations
+from .references import Abandoning, check_request, forgetting, kind_of
 from .removals import carry_out
 from .snapshots import check_apart, check_secrets, note, publish
 
@@ -72,6 +73,7 @@ def request_from(params: Mapping[str, Any]) -> BackupRequest:
     stores = named_stores(params["source"], params["sources"])
     check_apart(repository, stores)
     check_secrets(repository, stores)
+    check_request(repository, stores, params)
     compression, note = choose(params["compression"] or "")
     return BackupRequest(
         name=check_set_name(params["name"]),
@@ -114,20 +116,23 @@ def apply(ready: BackupPlan) -> dict[str, Any]:
     request = ready.request
     current = ready.history.newest
     if ready.writes and ready.files is not None:
-        current = publish(
-            request.repository,
-            ready.files,
-            request.name,
-            ready.taken,
-            created=ready.created,
-            started=ready.started,
-            imported_from=request.imported,
-            host=request.owner.host,
-            tags=request.tags,
-        )
+        with Abandoning(request.stores):
+            current = publish(
+                request.repository,
+                ready.files,
+                request.name,
+                ready.taken,
+                created=ready.created,
+                started=ready.started,
+                kind=kind_of(request.stores),
+                imported_from=request.imported,
+                host=request.owner.host,
+                tags=request.tags,
+            )
     warnings = note(lambda: _remember(ready, current))
     kept = [*ready.kept, *([current.id] if current else [])]
-    removed, more = carry_out(request.repository, request.name, kept, ready.removals)
+    forget = forgetting(request.stores, ready.history.good)
+    removed, more = carry_out(request.repository, request.name, kept, ready.removals, forget)
     result = result_of(ready, current, removed)
     result["warnings"] += warnings + more
     return result

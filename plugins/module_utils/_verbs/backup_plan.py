@@ -19,12 +19,13 @@ from .._core.units import format_duration
 from .._repository.base import Repository
 from .._repository.encryption import Encryption, check_plain_allowed
 from .._repository.history import History, read_history, retained
-from .._repository.manifest import Manifest, SourcePart, content_digest
+from .._repository.manifest import REFERENCE, Manifest, SourcePart, content_digest
 from .._repository.owner import Owner
 from .._repository.recognition import Identity, has_tags, holds, identity_of, is_recognized
 from .._repository.retention import Decision, Keep
 from .arguments import NamedStore
 from .backup_owner import check_owner
+from .references import Abandoning, kind_of, why_outdated
 from .snapshots import Read, Taken, backup_id, files_of, take, take_snapshot
 
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
         history = everything.of(request.owner)
         check_owner(request, history, others)
         _check_encrypted(request, everything)
-        known = _reason_not_to_read(request, history, started)
+        outdated = "" if history.newest is None else why_outdated(request.stores, history.newest)
+        known = _reason_not_to_read(request, history, started, outdated)
         taken: list[Taken] = []
         created = started
         if known is None:
@@ -127,8 +129,9 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
             else:
                 staging = stack.enter_context(request.repository.stage(request.name, created))
                 files = files_of(request.repository, staging, request.compression)
-            taken = _read(request, files, scratch, progress)
-            known = _reason(request, history, taken)
+            with Abandoning(request.stores):
+                taken = _read(request, files, scratch, progress)
+            known = _reason(request, history, taken, outdated)
         reason, how = known
         decisions = retained(history, request.keep)
         if reason in WRITES:
@@ -206,7 +209,9 @@ def _check_encrypted(request: BackupRequest, everything: History) -> None:
     check_plain_allowed(request.repository, request.name, newest)
 
 
-def _reason_not_to_read(request: BackupRequest, history: History, now: datetime) -> Optional[tuple[str, str]]:
+def _reason_not_to_read(
+    request: BackupRequest, history: History, now: datetime, outdated: str
+) -> Optional[tuple[str, str]]:
     newest = history.newest
     if newest is None or request.imported or not request.repository.encryption.fits(newest):
         return None
@@ -215,7 +220,7 @@ def _reason_not_to_read(request: BackupRequest, history: History, now: datetime)
         return None
     if request.max_age is not None:
         age = history.age(newest, now)
-        if age <= request.max_age:
+        if age <= request.max_age and not outdated:
             return (
                 "recent",
                 f"the newest backup is {format_duration(age)} old, and max_age is {format_duration(request.max_age)}",
@@ -274,7 +279,7 @@ def _key(entry: NamedStore) -> list[Any]:
     return [entry.store.type, entry.store.path, entry.store.parameters()]
 
 
-def _reason(request: BackupRequest, history: History, taken: Sequence[Taken]) -> tuple[str, str]:
+def _reason(request: BackupRequest, history: History, taken: Sequence[Taken], outdated: str) -> tuple[str, str]:
     identity = identity_of(one.part for one in taken)
     encryption, newest = request.repository.encryption, history.newest
     if request.imported:
@@ -286,6 +291,8 @@ def _reason(request: BackupRequest, history: History, taken: Sequence[Taken]) ->
         return "new", "the set has no good backup"
     if not encryption.fits(newest):
         return _of_encryption(newest, encryption)
+    if kind_of(request.stores) == REFERENCE:
+        return "changed", outdated or "the newest backup is older than max_age"
     if holds(newest, identity):
         if not _has_tags(request, history, identity):
             return "tags", f"no backup of the current data is tagged {','.join(request.tags)}"

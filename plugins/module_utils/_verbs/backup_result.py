@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from .._core.units import format_size, format_time
+from .._core.units import format_size, format_time, plural
 from .._repository.history import History
-from .._repository.manifest import Manifest, content_digest
+from .._repository.manifest import REFERENCE, Manifest, content_digest
 from .._repository.recognition import has_tags, holds, identity_of
 from .backup_plan import BackupPlan, remembered_parts
+from .references import kind_of
 from .snapshots import describe, describe_owners, describe_part
 
 
@@ -96,7 +97,10 @@ def _notes(ready: BackupPlan) -> list[str]:
 
 def message_of(ready: BackupPlan, check: bool, removed: Sequence[str]) -> str:
     """A sentence that says what was, or would be, done."""
-    if ready.writes:
+    if ready.writes and kind_of(ready.request.stores) == REFERENCE:
+        tables = plural(sum(len(one.part.details["tables"]) for one in ready.taken), "table")
+        text = f"{'Would have' if check else 'Had'} AWS back up {tables}: {ready.how}."
+    elif ready.writes:
         size = format_size(sum(one.bytes for one in ready.taken))
         text = f"{'Would back up' if check else 'Backed up'} {size}: {ready.how}."
     else:

@@ -6,17 +6,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Callable
 
 from .._core.errors import Day2Error
 from .._repository.base import Repository
 
 
 def carry_out(
-    repository: Repository, name: str, kept: Sequence[str], removals: Sequence[str]
+    repository: Repository,
+    name: str,
+    kept: Sequence[str],
+    removals: Sequence[str],
+    forget: Callable[[str], None] = lambda backup: None,
 ) -> tuple[list[str], list[str]]:
     """Extend the locks of backups, and remove others. Returns the ids of those that are gone, and warnings.
 
     One that can't be locked or removed does not keep the others. The caller holds the lock.
+
+    :param forget: called before a backup is removed; if it raises Day2Error, the backup stays.
     """
     warnings: list[str] = []
     try:
@@ -26,6 +33,7 @@ def carry_out(
     removed: list[str] = []
     for backup in removals:
         try:
+            forget(backup)
             removal = repository.remove(name, backup)
         except Day2Error as exc:  # an attribute may protect it
             warnings.append(f"Backup {backup}, which the policy does not keep, could not be removed: {exc.message}")

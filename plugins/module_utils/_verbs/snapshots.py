@@ -280,6 +280,7 @@ def describe_owners(owners: Sequence[tuple[Owner, Sequence[Manifest]]]) -> list[
 
 def describe_part(part: SourcePart, size: int) -> dict[str, object]:
     """The part of a backup that belongs to one store, as shown in results."""
+    references = part.details.get("references")
     return {
         "name": part.name,
         "type": part.type,
@@ -287,4 +288,5 @@ def describe_part(part: SourcePart, size: int) -> dict[str, object]:
         "bytes": size,
         "content_digest": part.content_digest,
         "collections": [one._asdict() for one in part.collections],
+        **({"references": references} if references else {}),
     }

@@ -88,6 +88,7 @@ class Client:
         import botocore.exceptions
         import botocore.httpsession
         import botocore.utils
+        import botocore.validate
 
         self.pace = Pace(patience)
         self._botocore = botocore
@@ -112,6 +113,25 @@ class Client:
     def ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """Make a rare call through botocore. Raises Refused, and Exhausted if the server cannot be reached."""
         return self._service.ask(operation, **arguments)
+
+    def checked(self, operation: str, ending: str, given: Mapping[str, Any], option: str) -> dict[str, Any]:
+        """Those parameters of an operation whose names end so, as the user gives them.
+
+        :raises InvalidRequest: the operation has no such parameter, or it has another form.
+        """
+        shape = self._service.client.meta.service_model.operation_model(operation).input_shape
+        allowed = [name for name in shape.members if name.endswith(ending)]
+        unknown = sorted(set(given) - set(allowed))
+        if unknown:
+            raise InvalidRequest(
+                f"{option} has {', '.join(unknown)}, which {operation} of DynamoDB does not have.",
+                f"It has: {', '.join(allowed)}.",
+            )
+        for name, value in given.items():
+            report = self._botocore.validate.ParamValidator().validate(value, shape.members[name])
+            if report.has_errors():
+                raise InvalidRequest(f"{option}.{name} is not valid: {report.generate_report()}.", "Correct it.")
+        return dict(given)
 
     def call(
         self, operation: str, body: bytes, stop: threading.Event, read: Callable[[bytes], Any] = json.loads

@@ -41,6 +41,7 @@ class MemorySink:
         self.scratch = str(directory)
         self.progress = Progress()
         self.strict = False
+        self.dry = False
         self.files: dict[str, bytes] = {}
 
     @contextlib.contextmanager

@@ -13,7 +13,14 @@ _NAMES = {"type": "list", "elements": "str"}
 OPTIONS: dict[str, dict[str, Any]] = {
     **{name: spec for name, spec in CONNECTION.items() if name != "tables"},
     "tables": {"type": "dict", "options": {"include": _NAMES, "exclude": _NAMES}},
+    "method": {"type": "str", "choices": ["export", "native"]},
+    "recovery_period": {"type": "int"},
     "jobs": {"type": "int"},
     "max_read_units": {"type": "int"},
     "read_twice": {"type": "bool"},
+}
+# Of the target of a restore, in addition.
+RESTORE_OPTIONS: dict[str, dict[str, Any]] = {
+    "restore_time": {"type": "str"},
+    "overrides": {"type": "dict"},
 }

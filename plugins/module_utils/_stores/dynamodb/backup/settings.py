@@ -106,6 +106,11 @@ def _recovery_period(client: Client, name: str, unseen: list[str]) -> Optional[i
     except (Refused, Exhausted) as exc:
         unseen.append(f"The point-in-time recovery of the DynamoDB table {name} can't be read: {str(exc).strip('. ')}.")
         return None
+    return period_in(answer)
+
+
+def period_in(answer: Mapping[str, Any]) -> Optional[int]:
+    """The days of point-in-time recovery in a ContinuousBackupsDescription, or None where it is off."""
     found = answer.get("PointInTimeRecoveryDescription") or {}
     if found.get("PointInTimeRecoveryStatus") != "ENABLED":
         return None
@@ -188,10 +193,10 @@ def differing(wanted: Settings, current: Settings, added: Sequence[Addition]) ->
     ]
 
 
-def enable_recovery(client: Client, name: str, days: int) -> None:
-    """Switch point-in-time recovery on. Raises TargetError."""
+def enable_recovery(client: Client, name: str, days: int, current: Optional[int] = None) -> None:
+    """Switch point-in-time recovery on, or change how many days it reaches back. Raises TargetError."""
     recovery: dict[str, Any] = {"PointInTimeRecoveryEnabled": True}
-    if days != 35:  # an older boto3 does not know the parameter
+    if days != 35 or current is not None:  # an older boto3 does not know the parameter
         recovery["RecoveryPeriodInDays"] = days
     _ask(
         *(client, name, "update_continuous_backups"),

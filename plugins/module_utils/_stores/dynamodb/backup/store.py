@@ -16,17 +16,19 @@ from urllib.parse import urlsplit
 from ...._core.collection import Collection
 from ...._core.errors import InvalidRequest, SourceError
 from ...._core.selection import Selection
-from ...._core.units import parse_duration
+from ...._core.units import parse_duration, parse_time
 from ...base import Copy, Restoration, Sink, Snapshot
 from ...base import Reader as Stream
 
 if TYPE_CHECKING:
     from ..client import Client
+    from .native import Reference
     from .reading import Reader, Tally
     from .settings import Settings
 
 _JOBS = 8
 _PATIENCE = "5m"
+_LONGEST_PERIOD = 35  # days of point-in-time recovery
 _NAME = re.compile(r"[A-Za-z0-9_.-]*").fullmatch
 
 
@@ -44,6 +46,16 @@ class DynamodbStore:
         if not _NAME(self.prefix):
             raise InvalidRequest(f"prefix is {self.prefix!r}, but names of tables have letters, digits and _-. only.")
         self._options = options
+        self.method: str = options.get("method") or "export"
+        self.refers = self.method != "export"
+        self.recovery_period = _positive(options, "recovery_period")
+        if self.recovery_period is not None and (self.recovery_period > _LONGEST_PERIOD or not self.refers):
+            raise InvalidRequest(
+                f"recovery_period is {self.recovery_period}, with method={self.method}.",
+                f"Set it to 1 to {_LONGEST_PERIOD} days with method=native, or omit it.",
+            )
+        self.restore_time = parse_time(options["restore_time"]) if options.get("restore_time") else None
+        self.overrides: Mapping[str, Any] = options.get("overrides") or {}
         self.selection = Selection(options.get("tables") or {})
         self.jobs = _positive(options, "jobs") or _JOBS
         self._max_units = _positive(options, "max_read_units")
@@ -53,13 +65,15 @@ class DynamodbStore:
         self.path = f"dynamodb://{self._place()}/{self.prefix}"
         # By a restore: the collections that it replaces, so that only these are backed up before.
         self.replaced: Optional[Sequence[str]] = None
+        self._made: list[Reference] = []  # in AWS, by this run
 
     def exists(self) -> bool:
         """Is there one of the tables? Raises SourceError when they can't be listed."""
         return bool(self.names())
 
     def parameters(self) -> dict[str, Any]:
-        return {"prefix": self.prefix, "tables": self.selection.to_json()}
+        method = {"method": self.method} if self.refers else {}
+        return {"prefix": self.prefix, "tables": self.selection.to_json(), **method}
 
     def fingerprint(self) -> Optional[str]:
         """None: no cheap figure of a table is of now."""
@@ -70,9 +84,11 @@ class DynamodbStore:
         from .items import SUFFIX
         from .settings import check_readable, read_settings
 
-        names = self.names() if self.replaced is None else list(self.replaced)
-        if self.replaced is None:
-            self.selection.check(names, "tables.include", "table")
+        if self.refers and self.replaced is None:
+            from .references import take
+
+            return take(self, sink, self._made)
+        names = self.selected() if self.replaced is None else list(self.replaced)
         if not names:
             raise self._nothing()
         tables: dict[str, Table] = {name: self.described(name) for name in names}
@@ -130,7 +146,38 @@ class DynamodbStore:
             "Import the file into a table with ImportTable of DynamoDB, then back up the table.",
         )
 
+    def outdated(self, details: Mapping[str, Any]) -> str:
+        from .references import outdated  # only here: see registry.py
+
+        return outdated(self, details)
+
+    def forget(self, details: Mapping[str, Any]) -> None:
+        from .references import references_of, remove  # only here: see registry.py
+
+        remove(self, references_of(details), str(details["method"]))
+
+    def abandon(self) -> str:
+        if not self._made:
+            return ""
+        from .references import remove  # only here: see registry.py
+
+        made, self._made = self._made, []
+        try:
+            remove(self, made, self.method)
+        except SourceError as exc:
+            return f"Remove by hand what AWS keeps for this run: {exc}"
+        return ""
+
     def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:
+        if copy.details.get("references"):
+            from .restore_reference import ReferenceRestoration  # only here: see registry.py
+
+            return ReferenceRestoration(self, copy, only)
+        if self.restore_time is not None or self.overrides:
+            raise InvalidRequest(
+                "restore_time and overrides are not possible for this backup, as its items are stored here.",
+                "Omit them, or choose a backup that was made with method=native.",
+            )
         from .restore import TablesRestoration  # only here: see registry.py
 
         return TablesRestoration(self, copy, only, scratch, dry)
@@ -166,6 +213,14 @@ class DynamodbStore:
             raise InvalidRequest(
                 f"The whole name of the DynamoDB table {self.prefix} is the prefix.", "Choose a shorter prefix."
             )
+        return names
+
+    def selected(self) -> list[str]:
+        """The same; at least one. Raises SourceError, or InvalidRequest for a glob that matches none."""
+        names = self.names()
+        self.selection.check(names, "tables.include", "table")
+        if not names:
+            raise self._nothing()
         return names
 
     def table_of(self, name: str) -> str:

@@ -59,6 +59,7 @@ class RenamedSink:
         self.scratch = sink.scratch
         self.progress = sink.progress
         self.strict = sink.strict
+        self.dry = sink.dry
 
     def file(self, name: str) -> contextlib.AbstractContextManager[HashedWriter]:
         return self._sink.file(self._renamed(name))

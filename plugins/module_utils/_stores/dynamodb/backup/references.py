@@ -1,0 +1,150 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backups that AWS keeps. What is stored here refers to them, and has the settings that AWS does not restore."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Optional
+
+from ...._core.errors import Day2Error, SourceError
+from ...base import Sink, Snapshot
+from ..client import Client
+from ..tables import Table
+from .native import NativeBackups, Reference, ask
+from .settings import RECOVERY, Settings, check_readable, enable_recovery, period_in, read_settings
+
+if TYPE_CHECKING:
+    from .store import DynamodbStore
+
+NATIVE = "native"
+FILE = "references.jsonl"
+
+
+def references_of(details: Mapping[str, Any]) -> list[Reference]:
+    """Those of a backup; [] for one that has its items here."""
+    return [Reference(**one) for one in details.get("references") or ()]
+
+
+def engine_of(store: DynamodbStore, _method: str) -> NativeBackups:
+    """What makes the backups of a method."""
+    return NativeBackups(store.client)
+
+
+def take(store: DynamodbStore, sink: Sink, made: list[Reference]) -> Snapshot:
+    """Have AWS back up the tables, all at once, and wait for it. In check mode, only look at them.
+
+    :param made: receives what was made, also if another table fails.
+    """
+    names = store.selected()
+    tables = {name: store.described(name) for name in names}
+    for table in tables.values():
+        check_readable(table)
+    settings = {name: read_settings(store.client, table) for name, table in tables.items()}
+    notes = [note for one in settings.values() for note in one.notes]
+    if sink.strict and notes:
+        raise SourceError(" ".join(notes), "Nothing was published. Run again, or omit strict.")
+    if store.recovery_period is not None:
+        settings = _recoverable(store, tables, settings, sink.dry)
+    engine = engine_of(store, store.method)
+    if not sink.dry:
+        sink.progress.start(f"Backing up {len(tables)} DynamoDB tables in AWS", len(tables), "tables")
+        for name, table in tables.items():
+            made.append(engine.start(name, table))
+        for number, reference in enumerate(list(made)):
+            made[number] = engine.complete(reference, sink.progress)
+            sink.progress.advance(1)
+    return _snapshot(store, sink, tables, settings, made)
+
+
+def _snapshot(
+    store: DynamodbStore,
+    sink: Sink,
+    tables: Mapping[str, Table],
+    settings: Mapping[str, Settings],
+    made: Sequence[Reference],
+) -> Snapshot:
+    described = {name: {"table": tables[name].name, "settings": settings[name].to_json()} for name in sorted(tables)}
+    of_name = {one.name: one.to_json() for one in made}
+    lines = [json.dumps({**of_name.get(name, {}), **one}, sort_keys=True) + "\n" for name, one in described.items()]
+    sink.progress.start("Recording the backups in AWS", unit="bytes")
+    with sink.file(FILE) as target:
+        for line in lines:
+            target.write(line.encode())
+    details = {
+        "method": store.method,
+        "references": [of_name[name] for name in sorted(of_name)],
+        "tables": described,
+    }
+    # No two backups are equal: what a table has cannot be told from them.
+    digest = hashlib.sha256("".join(lines).encode()).hexdigest()
+    return Snapshot(digest, (), details, None, tuple(note for one in settings.values() for note in one.notes))
+
+
+def outdated(store: DynamodbStore, details: Mapping[str, Any]) -> str:
+    """Why an earlier backup is not enough, as a clause; "" if it is. Raises SourceError if AWS does not tell."""
+    references = references_of(details)
+    has, wanted = {one.name for one in references}, set(store.selected())
+    if has != wanted:
+        return f"the tables are no longer the same ({', '.join(sorted(has ^ wanted))})"
+    engine = engine_of(store, str(details["method"]))
+    for reference in references:
+        trouble = engine.trouble(reference)
+        if trouble:
+            return trouble
+    if store.recovery_period is not None:
+        for name in sorted(wanted):
+            found = read_settings(store.client, store.described(name)).recovery_period
+            if found != store.recovery_period:
+                return f"the point-in-time recovery of {store.table_of(name)} {_shown(found)}"
+    return ""
+
+
+def remove(store: DynamodbStore, references: Sequence[Reference], method: str) -> None:
+    """Remove what a backup refers to. One that can't be removed does not keep the others. Raises SourceError."""
+    engine, problems = engine_of(store, method), []
+    for reference in references:
+        try:
+            engine.remove(reference)
+        except Day2Error as exc:
+            problems.append(str(exc))
+    if problems:
+        raise SourceError(" ".join(problems))
+
+
+def _shown(days: Optional[int]) -> str:
+    return "is off" if days is None else f"reaches back {days} days"
+
+
+def _recoverable(
+    store: DynamodbStore, tables: Mapping[str, Table], settings: Mapping[str, Settings], dry: bool
+) -> dict[str, Settings]:
+    """The settings once point-in-time recovery reaches back as far as it should. Raises SourceError."""
+    days, found = store.recovery_period, dict(settings)
+    for name, table in tables.items():
+        before = settings[name]
+        if before.hides(RECOVERY):
+            raise SourceError(
+                f"The point-in-time recovery of the DynamoDB table {table.name} can't be read.",
+                "Allow dynamodb:DescribeContinuousBackups, or omit recovery_period.",
+            )
+        if before.recovery_period == days or days is None or dry:
+            continue
+        enable_recovery(store.client, table.name, days, before.recovery_period)
+        found[name] = before._replace(recovery_period=_period(store.client, table))
+        if found[name].recovery_period != days:
+            raise SourceError(
+                f"The point-in-time recovery of the DynamoDB table {table.name} was set to {days} days, but "
+                f"{_shown(found[name].recovery_period)}.",
+                "Check whether something else changes it.",
+            )
+    return found
+
+
+def _period(client: Client, table: Table) -> Optional[int]:
+    what = f"Reading the point-in-time recovery of the DynamoDB table {table.name}"
+    answer = ask(client, what, "describe_continuous_backups", TableName=table.name)["ContinuousBackupsDescription"]
+    return period_in(answer)

@@ -1,0 +1,286 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Has AWS restore its own backups, or the tables as they were at a time: always into new tables."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Optional
+
+from ...._core.errors import Day2Error, InvalidRequest, RepositoryError, TargetError
+from ...._core.progress import Progress
+from ...._core.units import format_time
+from ...base import Change, Copy, Restoration
+from ..tables import Table, drop_table, find_table
+from .native import Reference, ask, follow
+from .references import FILE, engine_of, references_of
+from .settings import Addition, Settings, additions, differing, read_settings, settings_from, unprotect
+
+if TYPE_CHECKING:
+    from .store import DynamodbStore
+
+_BLOCK = 1 << 20
+_WAITING = 24 * 3600.0  # seconds to wait for others that AWS restores for this account
+_CALLS = {False: "RestoreTableFromBackup", True: "RestoreTableToPointInTime"}
+_ELSEWHERE = (
+    "AWS restores no alarms, scaling policies, resource policies and IAM policies of a table: set them up again."
+)
+
+
+class ReferenceRestoration:
+    """What AWS has was looked at, and the new tables do not exist yet, or were restored from the same backup.
+
+    AWS restores without reading what it restores: the items are as AWS kept them.
+    """
+
+    damage = ""
+    replaces = False  # AWS never restores into a table that exists
+
+    def __init__(self, store: DynamodbStore, copy: Copy, only: Sequence[str]) -> None:
+        _read(copy)
+        self._progress, method = copy.progress, str(copy.details["method"])
+        parameters = _overrides(store)
+        references = _chosen(store, references_of(copy.details), only)
+        store.replaced = []
+        self._tables = [
+            _NewTable(store, one, settings_from(copy.details["tables"][one.name]["settings"]), parameters)
+            for one in references
+        ]
+        engine = engine_of(store, method)
+        for one in self._tables:
+            one.check(engine.trouble(one.reference) if store.restore_time is None and one.missing else "")
+        changed = [one for one in self._tables if one.changed]
+        self.changed = bool(changed)
+        self.changes: tuple[Change, ...] = ()
+        self.differences: tuple[tuple[str, str], ...] = tuple(
+            (f"{one.reference.name}: {what}", "added") for one in changed for what in one.added
+        )
+        self.notes: tuple[str, ...] = self._notes()
+
+    def _notes(self) -> tuple[str, ...]:
+        notes = [note for one in self._tables for note in one.notes]
+        return (*notes, *([_ELSEWHERE] if any(one.missing or one.made for one in self._tables) else []))
+
+    def __enter__(self) -> Restoration:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        """Nothing was prepared."""
+
+    def apply(self) -> None:
+        changed = [one for one in self._tables if one.changed]
+        self._progress.start(f"Restoring {len(changed)} DynamoDB tables in AWS", len(changed), "tables")
+        try:
+            for one in changed:
+                one.start(self._progress)
+            for one in changed:
+                one.finish(self._progress)
+                self._progress.advance(1)
+        except Day2Error as exc:
+            problem = _undo(self._tables)
+            raise TargetError(f"{exc.message} {problem or 'The new tables were removed.'}", exc.hint) from exc
+        except BaseException:
+            _undo(self._tables)
+            raise
+        self.notes = self._notes()
+
+    def undo(self) -> None:
+        problem = _undo(self._tables)
+        if problem:
+            raise TargetError(problem)
+
+
+class _NewTable:
+    """One table that AWS restores. `missing`: it does not exist yet; `made`: this run has begun to restore it."""
+
+    def __init__(
+        self, store: DynamodbStore, reference: Reference, settings: Settings, parameters: Mapping[str, Any]
+    ) -> None:
+        self._store, self.reference = store, reference
+        self._settings, self._parameters = settings, parameters
+        self.name = store.table_of(reference.name)
+        self.made = False
+        found = self._find()
+        self.missing = found is None
+        self.notes: list[str] = []
+        self._additions: list[Addition] = []
+        self._underway = found is not None and found.status == "CREATING"
+        if found is not None:
+            self._check_origin(found)
+            if not self._underway:
+                self._compare(found)
+
+    @property
+    def changed(self) -> bool:
+        return self.missing or self._underway or bool(self._additions)
+
+    @property
+    def added(self) -> list[str]:
+        return ["the table"] if self.missing else [one.what for one in self._additions]
+
+    def check(self, trouble: str) -> None:
+        """:param trouble: why AWS can't restore the backup.
+        :raises RepositoryError: it can't, or it has nothing of the time that is asked for.
+        """
+        if trouble:
+            raise RepositoryError(
+                f"AWS can't restore the DynamoDB table {self.reference.table}: {trouble}.", "Choose another backup."
+            )
+        if self.missing and self._store.restore_time is not None:
+            self._check_time(self._store.restore_time)
+
+    def start(self, progress: Progress) -> None:
+        """Have AWS begin. Raises TargetError."""
+        if not self.missing:
+            return
+        until = time.monotonic() + _WAITING
+
+        def begun() -> bool:
+            try:
+                self._begin()
+            except TargetError as exc:  # AWS restores 50 tables of an account at a time
+                if "LimitExceededException" not in exc.message or time.monotonic() > until:
+                    raise
+                progress.waiting("AWS restores other tables")
+                return False
+            return True
+
+        follow(progress, begun)
+        self.made = True
+
+    def finish(self, progress: Progress) -> None:
+        """Wait for the table, and give it the settings that AWS does not restore. Raises TargetError."""
+        found: list[Table] = []
+
+        def active() -> bool:
+            table = self._find()
+            if table is None:
+                raise TargetError(f"The DynamoDB table {self.name} was removed while AWS restored it.", "Run again.")
+            found.append(table)
+            return table.status != "CREATING"
+
+        follow(progress, active)
+        if found[-1].status not in ("ACTIVE", "UPDATING"):
+            raise TargetError(f"AWS did not restore the DynamoDB table {self.name}: its status is {found[-1].status}.")
+        self._compare(found[-1])
+        for one in self._additions:
+            one.make()
+        self.missing = self._underway = False
+
+    def undo(self) -> None:
+        """Remove the table if this run has begun to restore it. Raises TargetError."""
+        if not self.made:
+            return
+        found = self._find()
+        if found is not None and found.described.get("DeletionProtectionEnabled"):
+            unprotect(self._store.client, self.name)
+        drop_table(self._store.client, self.name)
+        self.made = False
+
+    def _begin(self) -> None:
+        at, reference = self._store.restore_time, self.reference
+        arguments: dict[str, Any] = {"TargetTableName": self.name, **self._parameters}
+        if at is None:
+            operation, arguments["BackupArn"] = "restore_table_from_backup", reference.arn
+        else:
+            operation = "restore_table_to_point_in_time"
+            arguments.update(SourceTableArn=reference.table_arn, RestoreDateTime=at)
+        what = f"Restoring the DynamoDB table {reference.table} as {self.name} in AWS"
+        ask(self._store.client, what, operation, TargetError, **arguments)
+
+    def _find(self) -> Optional[Table]:
+        return find_table(self._store.client, self.name, TargetError)
+
+    def _compare(self, table: Table) -> None:
+        current = read_settings(self._store.client, table)
+        self._additions = additions(self._store.client, table, self._settings, current)
+        different = differing(self._settings, current, self._additions)
+        self.notes = [
+            *(
+                [f"The DynamoDB table {self.name} has otherwise than the backup: {', '.join(different)}."]
+                * bool(different)
+            ),
+            *(f"Not restored of the DynamoDB table {self.name}: {one}." for one in self._settings.elsewhere),
+        ]
+
+    def _check_origin(self, table: Table) -> None:
+        """A table that exists is only accepted if AWS says that it was restored from the same backup."""
+        summary = table.described.get("RestoreSummary") or {}
+        if self._store.restore_time is None:
+            same = summary.get("SourceBackupArn") == self.reference.arn
+        else:
+            at = summary.get("RestoreDateTime")
+            same = summary.get("SourceTableArn") == self.reference.table_arn and not summary.get("SourceBackupArn")
+            same = same and at is not None and _seconds(at) == _seconds(self._store.restore_time)
+        if not same:
+            raise TargetError(
+                f"The DynamoDB table {self.name} exists, and AWS restores only into new tables.",
+                "Set another prefix of the target, or remove or rename the table.",
+            )
+
+    def _check_time(self, at: datetime) -> None:
+        table = self.reference.table
+        what = f"Reading the point-in-time recovery of the DynamoDB table {table}"
+        answer = ask(self._store.client, what, "describe_continuous_backups", RepositoryError, TableName=table)
+        found = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription") or {}
+        if found.get("PointInTimeRecoveryStatus") != "ENABLED":
+            raise RepositoryError(
+                f"The DynamoDB table {table} has no point-in-time recovery, so that restore_time is not possible.",
+                "Omit restore_time to restore the backup.",
+            )
+        first, last = found["EarliestRestorableDateTime"], found["LatestRestorableDateTime"]
+        if not first <= at <= last:
+            raise RepositoryError(
+                f"restore_time is {format_time(at)}, but the DynamoDB table {table} can be restored as it was between "
+                f"{format_time(first)} and {format_time(last)}.",
+                "Choose a time between these.",
+            )
+
+
+def _seconds(at: datetime) -> int:
+    return int(at.timestamp())
+
+
+def _read(copy: Copy) -> None:
+    """Verify the file of the backup. Raises DamagedBackup."""
+    with copy.open(FILE) as reader:
+        while reader.read(_BLOCK):
+            pass
+
+
+def _overrides(store: DynamodbStore) -> dict[str, Any]:
+    """What is given to the call that restores. Raises InvalidRequest for what it does not have."""
+    if not store.overrides:
+        return {}
+    operation = _CALLS[store.restore_time is not None]
+    return store.client.checked(operation, "Override", store.overrides, "overrides")
+
+
+def _chosen(store: DynamodbStore, references: Sequence[Reference], only: Sequence[str]) -> list[Reference]:
+    has = {one.name for one in references}
+    unknown = sorted(set(only) - has)
+    if unknown:
+        raise InvalidRequest(
+            f"The backup has no table {', '.join(unknown)}.",
+            f"It has: {', '.join(sorted(has))} (without their prefix).",
+        )
+    names = store.selection.of(only or has)
+    if not names:
+        raise InvalidRequest(
+            "The backup has none of the tables that tables selects.", f"It has: {', '.join(sorted(has))}."
+        )
+    return [one for one in references if one.name in names]
+
+
+def _undo(tables: Sequence[_NewTable]) -> str:
+    """Remove the new tables. Returns what stays, as sentences."""
+    problems = []
+    for one in tables:
+        try:
+            one.undo()
+        except Day2Error as exc:
+            problems.append(f"The new DynamoDB table {one.name} could not be removed: {exc.message}")
+    return " ".join(problems)

@@ -1,0 +1,109 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backups that are made and kept elsewhere, and to which those of a repository only refer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Callable, Optional
+
+from .._core.errors import Day2Error, InvalidRequest, RepositoryError
+from .._repository.base import Repository
+from .._repository.manifest import BACKUP, REFERENCE, Manifest
+from .._stores.base import Referring
+from .arguments import NamedStore
+
+
+def refers(entry: NamedStore) -> bool:
+    """Whether a backup of the store only refers to one elsewhere."""
+    return isinstance(entry.store, Referring) and entry.store.refers
+
+
+def kind_of(stores: Sequence[NamedStore]) -> str:
+    """The kind of a backup of these stores."""
+    return REFERENCE if any(refers(entry) for entry in stores) else BACKUP
+
+
+def check_request(repository: Repository, stores: Sequence[NamedStore], params: Mapping[str, Any]) -> None:
+    """Raise InvalidRequest for what is not possible with backups that are kept elsewhere."""
+    referring = [entry for entry in stores if refers(entry)]
+    if not referring:
+        return
+    method = f"method={referring[0].store.parameters()['method']}"
+    if len(referring) < len(stores):
+        others = ", ".join(entry.name for entry in stores if not refers(entry))
+        raise InvalidRequest(f"{method} is not possible together with other stores ({others}).", "Use a set for each.")
+    if params["max_age"] is None:
+        raise InvalidRequest(
+            f"{method} requires max_age.",
+            "Set it to the age from which a new backup is made: such a backup can't be compared with the tables.",
+        )
+    for option in ("copy_to", "import"):
+        if params[option]:
+            raise InvalidRequest(f"{option} is not possible with {method}, as the data is kept by AWS.", "Omit it.")
+    if repository.encryption.recipients:
+        raise InvalidRequest(
+            f"encrypt_to is not possible with {method}: keep could not tell what to remove from AWS.",
+            "Omit it. AWS encrypts its backups with the key of the table.",
+        )
+
+
+def why_outdated(stores: Sequence[NamedStore], newest: Manifest) -> str:
+    """Why the newest backup is not enough, whatever its age, as a clause; "" if it is. Raises SourceError."""
+    if newest.kind != kind_of(stores):
+        return "the newest backup was made with another method"
+    parts = {part.name: part for part in newest.sources}
+    for entry in stores:
+        store, part = entry.store, parts.get(entry.name)
+        if not isinstance(store, Referring) or not store.refers:
+            continue
+        if part is None or part.parameters != store.parameters():
+            return "the newest backup was made with other options"
+        outdated = store.outdated(part.details)
+        if outdated:
+            return outdated
+    return ""
+
+
+def forgetting(stores: Sequence[NamedStore], manifests: Sequence[Manifest]) -> Callable[[str], None]:
+    """What is called with the id of each backup that is about to be removed: removes what it refers to.
+
+    It raises RepositoryError when something of that stays, and the backup must, too.
+    """
+    known = {one.id: one for one in manifests}
+    of_type = {entry.store.type: entry.store for entry in stores}
+
+    def forget(backup: str) -> None:
+        manifest = known.get(backup)
+        if manifest is None or manifest.kind != REFERENCE:
+            return
+        for part in manifest.sources:
+            store: object = of_type.get(part.type)
+            if not isinstance(store, Referring):
+                raise RepositoryError(f"what it refers to can only be removed by a backup of type {part.type}")
+            try:
+                store.forget(part.details)
+            except Day2Error as exc:
+                raise RepositoryError(str(exc)) from exc
+
+    return forget
+
+
+class Abandoning:
+    """If the block fails, what stores have made elsewhere is removed, as no backup will refer to it."""
+
+    def __init__(self, stores: Sequence[NamedStore]) -> None:
+        self._stores = stores
+
+    def __enter__(self) -> Abandoning:
+        return self
+
+    def __exit__(self, _kind: object, exc: Optional[BaseException], _traceback: Optional[TracebackType]) -> None:
+        if exc is None:
+            return
+        left = [entry.store.abandon() for entry in self._stores if isinstance(entry.store, Referring)]
+        said = " ".join(one for one in left if one)
+        if said and isinstance(exc, Day2Error):
+            exc.message, exc.args = f"{exc.message} {said}", (f"{exc} {said}",)

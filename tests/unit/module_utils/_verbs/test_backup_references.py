@@ -1,0 +1,416 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backups of DynamoDB tables that AWS keeps, on ministack. What it does not offer is said where it is tested."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
+    InvalidRequest,
+    RepositoryError,
+    SourceError,
+    TargetError,
+)
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.backup.native import NativeBackups
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.backup.settings import enable_recovery
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.client import Client
+from tests.services.s3 import CREDENTIALS, REGION, ministack
+from tests.unit.module_utils._verbs.conftest import Run
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def aws_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server with DynamoDB."""
+    with ministack(tmp_path_factory.mktemp("aws"), "dynamodb,s3") as url:
+        yield url
+
+
+class Account:
+    """Tables under a prefix of their own, and the tasks that back them up."""
+
+    def __init__(self, url: str, run: Run) -> None:
+        import boto3
+
+        self.run, self.prefix = run, f"t{next(_numbers)}_"
+        self.boto: Any = boto3.client(
+            "dynamodb",
+            endpoint_url=url,
+            region_name=REGION,
+            aws_access_key_id=CREDENTIALS["access_key_id"],
+            aws_secret_access_key=CREDENTIALS["secret_access_key"],
+        )
+        self._connection = {**CREDENTIALS, "region": REGION, "endpoint_url": url}
+
+    def create(self, name: str, items: int = 3, **more: Any) -> None:
+        self.boto.create_table(
+            TableName=self.prefix + name,
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            **{"BillingMode": "PAY_PER_REQUEST", **more},
+        )
+        self.put(name, *range(items))
+
+    def put(self, name: str, *numbers: int) -> None:
+        for number in numbers:
+            self.boto.put_item(TableName=self.prefix + name, Item={"id": {"S": str(number)}, "n": {"N": str(number)}})
+
+    def items(self, table: str) -> list[int]:
+        return sorted(int(one["n"]["N"]) for one in self.boto.scan(TableName=table)["Items"])
+
+    def described(self, table: str) -> Any:
+        return self.boto.describe_table(TableName=table)["Table"]
+
+    def kept(self) -> set[str]:
+        """The backups of these tables in AWS."""
+        found = self.boto.list_backups()["BackupSummaries"]
+        return {one["BackupArn"] for one in found if one["TableName"].startswith(self.prefix)}
+
+    def store(self, **options: Any) -> dict[str, Any]:
+        return {"type": "dynamodb", "prefix": self.prefix, **self._connection, **options}
+
+    def backup(self, check: bool = False, max_age: Any = "1d", method: str = "native", **params: Any) -> dict[str, Any]:
+        options = {name: params.pop(name) for name in ("recovery_period", "tables") if name in params}
+        return self.run("backup", check, source=self.store(method=method, **options), max_age=max_age, **params)
+
+    def restore(self, check: bool = False, backup: str = "latest", only: Any = None, **options: Any) -> dict[str, Any]:
+        options = {"prefix": f"new_{self.prefix}", **options}
+        return self.run("restore", check, target=self.store(**options), backup=backup, only=only)
+
+
+@pytest.fixture
+def account(aws_url: str, run: Run) -> Account:
+    return Account(aws_url, run)
+
+
+def test_aws_makes_one_backup_until_it_is_too_old(account: Account) -> None:
+    account.create("things")
+    account.create("others", 0)
+    assert account.backup(check=True)["changed"]
+    assert account.kept() == set()  # check mode makes nothing
+    done = account.backup()
+    assert done["changed"]
+    assert done["msg"].startswith("Had AWS back up 2 tables")
+    assert done["backup"]["kind"] == "reference"
+    references = done["backup"]["sources"][0]["references"]
+    assert {one["arn"] for one in references} == account.kept()
+    assert len(references) == 2
+    for check in (True, False):
+        again = account.backup(check=check)
+        assert not again["changed"]
+        assert again["reason"] == "recent"
+    assert len(account.kept()) == 2
+    assert account.backup(check=True, max_age="0s")["changed"]
+    assert account.backup(max_age="0s")["reason"] == "changed"
+    assert len(account.kept()) == 4
+
+
+def test_what_is_recent_must_exist(account: Account) -> None:
+    account.create("things")
+    (arn,) = [one["arn"] for one in account.backup()["backup"]["sources"][0]["references"]]
+    account.boto.delete_backup(BackupArn=arn)
+    for check in (True, False):
+        done = account.backup(check=check)
+        assert done["changed"]
+        assert f"{arn} does not exist" in done["msg"]
+    account.create("more", 0)  # not in the backup
+    done = account.backup()
+    assert done["changed"]
+    assert "the tables are no longer the same (more)" in done["msg"]
+    assert not account.backup()["changed"]
+    other = account.backup(method="export")
+    assert other["changed"]
+    assert other["backup"]["kind"] == "backup"
+    assert "another method" in account.backup()["msg"]
+
+
+def test_keep_removes_from_aws_what_it_removes_here(account: Account) -> None:
+    account.create("things")
+    first = account.backup()["backup"]["id"]
+    own = account.boto.create_backup(TableName=account.prefix + "things", BackupName="by-hand")["BackupDetails"]
+    before = account.kept()
+    assert account.backup(check=True, max_age="0s", keep={"last": 1})["removed"] == [first]
+    assert account.kept() == before
+    done = account.backup(max_age="0s", keep={"last": 1})
+    assert done["removed"] == [first]
+    (newest,) = [one["arn"] for one in done["backup"]["sources"][0]["references"]]
+    assert account.kept() == {newest, own["BackupArn"]}
+    info = account.run("backup_info", verify="full", max_age="1h")
+    assert info["ok"]
+    assert [one["kind"] for one in info["sets"][0]["backups"]] == ["reference"]
+
+
+def test_what_aws_does_not_remove_stays_here(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    account.create("things")
+    first = account.backup()["backup"]["id"]
+
+    def refuse(_self: object, reference: Any) -> None:
+        raise SourceError(f"Removing {reference.arn}: AccessDeniedException.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(NativeBackups, "remove", refuse)
+        done = account.backup(max_age="0s", keep={"last": 1})
+    assert done["removed"] == []
+    assert any("AccessDeniedException" in one and first in one for one in done["warnings"])
+    assert len(account.kept()) == 2
+    assert account.backup(keep={"last": 1})["removed"] == [first]
+    assert len(account.kept()) == 1
+
+
+def test_a_backup_with_another_name_is_not_removed(account: Account, aws_url: str) -> None:
+    account.create("things")
+    own = account.boto.create_backup(TableName=account.prefix + "things", BackupName="by-hand")["BackupDetails"]
+    from ansible_collections.day2.ops.plugins.module_utils._stores.registry import open_store
+
+    store: Any = open_store({"path": None, "name": None, **account.store(method="native")})
+    table = account.described(account.prefix + "things")
+    planted = {
+        "name": "things",
+        "table": table["TableName"],
+        "table_arn": table["TableArn"],
+        "table_id": table["TableId"],
+        "arn": own["BackupArn"],
+        "label": "day2-20250630T120000Z-00000000",
+        "created": "2025-06-30T12:00:00Z",
+    }
+    with pytest.raises(SourceError, match="is not removed, as another name is recorded"):
+        store.forget({"method": "native", "references": [planted]})
+    with pytest.raises(SourceError, match="is not removed, as another name is recorded"):
+        store.forget({"method": "native", "references": [{**planted, "label": "by-hand"}]})
+    assert account.kept() == {own["BackupArn"]}
+
+
+def test_a_failed_run_leaves_nothing_in_aws(account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    account.create("first")
+    account.create("second")
+    real = NativeBackups.start
+
+    def fail(self: Any, name: str, table: Any) -> Any:
+        if name == "second":
+            raise SourceError("LimitExceededException.")
+        return real(self, name, table)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(NativeBackups, "start", fail)
+        with pytest.raises(SourceError, match="LimitExceeded"):
+            account.backup()
+    assert account.kept() == set()
+    assert not list((tmp_path / "backups").glob("app/2*"))
+    with monkeypatch.context() as patched:
+        patched.setattr("os.rename", _broken)
+        with pytest.raises((OSError, RepositoryError)):
+            account.backup()
+    assert account.kept() == set()
+    assert account.backup()["changed"]
+
+
+def _broken(*_arguments: object, **_more: object) -> None:
+    raise OSError(5, "Input/output error")
+
+
+@pytest.fixture
+def told_origins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS says of a table from which backup it was restored; the server only does so in its answer to the restore."""
+    real, origins = Client.ask, {}
+
+    def ask(self: Any, operation: str, **arguments: Any) -> Any:
+        answer = real(self, operation, **arguments)
+        if operation == "restore_table_from_backup":
+            origins[arguments["TargetTableName"]] = answer["TableDescription"]["RestoreSummary"]
+        if operation == "describe_table" and arguments["TableName"] in origins:
+            answer["Table"]["RestoreSummary"] = origins[arguments["TableName"]]
+        return answer
+
+    monkeypatch.setattr(Client, "ask", ask)
+
+
+@pytest.mark.usefixtures("told_origins")
+def test_a_restore_makes_new_tables_with_their_settings(account: Account) -> None:
+    account.create("things", Tags=[{"Key": "team", "Value": "ops"}], DeletionProtectionEnabled=True)
+    table, new = account.prefix + "things", f"new_{account.prefix}things"
+    account.boto.update_time_to_live(
+        TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "until"}
+    )
+    account.backup(recovery_period=35)
+    account.put("things", 7)
+    assert account.restore(check=True)["changed"]
+    assert new not in account.boto.list_tables()["TableNames"]
+    done = account.restore()
+    assert done["changed"]
+    assert any("scaling policies" in one for one in done["warnings"])
+    assert account.items(new) == [0, 1, 2]
+    made = account.described(new)
+    assert made["DeletionProtectionEnabled"]
+    tags = account.boto.list_tags_of_resource(ResourceArn=made["TableArn"])["Tags"]
+    assert tags == [{"Key": "team", "Value": "ops"}]
+    ttl = account.boto.describe_time_to_live(TableName=new)["TimeToLiveDescription"]
+    assert (ttl["TimeToLiveStatus"], ttl["AttributeName"]) == ("ENABLED", "until")
+    recovery = account.boto.describe_continuous_backups(TableName=new)["ContinuousBackupsDescription"]
+    assert recovery["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+    for check in (True, False):
+        assert not account.restore(check=check)["changed"]
+
+
+def test_a_table_that_exists_is_not_touched(account: Account) -> None:
+    account.create("things")
+    account.backup()
+    for check in (True, False):
+        with pytest.raises(TargetError, match="exists, and AWS restores only into new tables"):
+            account.restore(check=check, prefix=account.prefix)
+    assert account.items(account.prefix + "things") == [0, 1, 2]
+
+
+def test_one_table_with_overrides(account: Account) -> None:
+    capacity = {"ReadCapacityUnits": 2, "WriteCapacityUnits": 3}
+    account.create("things", BillingMode="PROVISIONED", ProvisionedThroughput=capacity)
+    account.create("others")
+    account.backup()
+    for check in (True, False):
+        with pytest.raises(InvalidRequest, match="Nonsense"):
+            account.restore(check=check, overrides={"Nonsense": 1})
+        with pytest.raises(InvalidRequest, match="ProvisionedThroughputOverride is not valid"):
+            account.restore(check=check, overrides={"ProvisionedThroughputOverride": {"ReadCapacityUnits": "many"}})
+        with pytest.raises(InvalidRequest, match="no table nothing"):
+            account.restore(check=check, only=["nothing"])
+    done = account.restore(only=["things"], overrides={"BillingModeOverride": "PAY_PER_REQUEST"})
+    assert any("billing mode" in one for one in done["warnings"])
+    made = account.described(f"new_{account.prefix}things")
+    assert made["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert f"new_{account.prefix}others" not in account.boto.list_tables()["TableNames"]
+
+
+def test_a_backup_that_aws_lost_is_refused(account: Account) -> None:
+    account.create("things")
+    (arn,) = [one["arn"] for one in account.backup()["backup"]["sources"][0]["references"]]
+    account.boto.delete_backup(BackupArn=arn)
+    for check in (True, False):
+        with pytest.raises(RepositoryError, match=f"{arn} does not exist"):
+            account.restore(check=check)
+
+
+def test_recovery_is_switched_on_once(account: Account) -> None:
+    account.create("things")
+
+    def enabled() -> bool:
+        found = account.boto.describe_continuous_backups(TableName=account.prefix + "things")
+        recovery = found["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+        return bool(recovery["PointInTimeRecoveryStatus"] == "ENABLED")
+
+    account.backup()
+    assert not enabled()
+    assert account.backup(check=True, recovery_period=35)["changed"]
+    assert not enabled()
+    done = account.backup(recovery_period=35)
+    assert "is off" in done["msg"]
+    assert enabled()
+    assert not account.backup(recovery_period=35)["changed"]
+    # the server does not record the number of days: what it says afterwards is believed, not what was asked for
+    with pytest.raises(SourceError, match="was set to 7 days, but reaches back 35 days"):
+        account.backup(recovery_period=7)
+    for days in (0, 36):
+        with pytest.raises(InvalidRequest, match="recovery_period"):
+            account.backup(recovery_period=days)
+
+
+def test_a_time_is_only_restored_if_aws_has_it(account: Account) -> None:
+    account.create("things")
+    account.backup()
+    with pytest.raises(RepositoryError, match="has no point-in-time recovery"):
+        account.restore(restore_time="2025-06-30T12:00:00Z")
+    account.backup(recovery_period=35)
+    for check in (True, False):
+        with pytest.raises(RepositoryError, match="can be restored as it was between"):
+            account.restore(check=check, restore_time="2025-06-30T12:00:00Z")
+
+
+def test_what_is_not_possible_is_said_first(account: Account, tmp_path: Path) -> None:
+    account.create("things")
+    for check in (True, False):
+        with pytest.raises(InvalidRequest, match="requires max_age"):
+            account.backup(check=check, max_age=None)
+        with pytest.raises(InvalidRequest, match="copy_to is not possible"):
+            account.backup(check=check, copy_to=[{"repository": str(tmp_path / "copies")}])
+        with pytest.raises(SourceError, match="there is no DynamoDB table"):
+            account.run("backup", check, source=account.store(method="native", prefix="nowhere_"), max_age="1d")
+    assert account.kept() == set()
+    account.backup()
+    places = {"from": {"repository": str(tmp_path / "backups")}, "to": {"repository": str(tmp_path / "copies")}}
+    with pytest.raises(RepositoryError, match="only refers to what AWS keeps"):
+        account.run("backup_copy", **places)
+
+
+def test_backups_with_items_are_restored_as_before(account: Account) -> None:
+    account.create("things")
+    account.backup(method="export")
+    with pytest.raises(InvalidRequest, match="restore_time and overrides are not possible"):
+        account.restore(restore_time="2025-06-30T12:00:00Z")
+    assert account.restore()["changed"]
+    assert account.items(f"new_{account.prefix}things") == [0, 1, 2]
+
+
+class _Recorded:
+    """A client that makes no call, but checks its parameters against AWS's description of the service."""
+
+    def __init__(self, answers: dict[str, Any]) -> None:
+        import botocore.session
+        import botocore.validate
+
+        self._service = botocore.session.get_session().get_service_model("dynamodb")
+        self._validate, self._answers = botocore.validate.validate_parameters, answers
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+
+    def ask(self, operation: str, **arguments: Any) -> Any:
+        name = "".join(word.capitalize() for word in operation.split("_"))
+        self._validate(arguments, self._service.operation_model(name).input_shape)
+        self.calls.append((name, arguments))
+        return self._answers.get(name, {})
+
+
+def test_the_number_of_days_is_sent_if_it_is_not_the_default() -> None:
+    client: Any = _Recorded({})
+    for days, current in ((35, None), (7, None), (35, 7)):
+        enable_recovery(client, "things", days, current)
+    sent = [arguments["PointInTimeRecoverySpecification"] for _name, arguments in client.calls]
+    assert sent == [
+        {"PointInTimeRecoveryEnabled": True},
+        {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 7},
+        {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": 35},
+    ]
+
+
+def test_a_time_is_restored_from_the_table(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server has only its own state: the parameters are checked, and what it says of the table is changed."""
+    account.create("things")
+    account.backup(recovery_period=35)
+    at = datetime(2025, 6, 30, 12, tzinfo=timezone.utc)
+    model: Any = _Recorded({})
+    real = Client.ask
+
+    def ask(self: Any, operation: str, **arguments: Any) -> Any:
+        answer = real(self, operation, **arguments)
+        if operation == "restore_table_to_point_in_time":
+            model.ask(operation, **arguments)
+        if operation == "describe_continuous_backups":
+            found = answer["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+            found.update(EarliestRestorableDateTime=at - timedelta(days=1), LatestRestorableDateTime=at)
+        return answer
+
+    monkeypatch.setattr(Client, "ask", ask)
+    overrides = {"SSESpecificationOverride": {"Enabled": True}}
+    assert account.restore(restore_time="2025-06-30T12:00:00Z", overrides=overrides)["changed"]
+    ((_name, sent),) = model.calls
+    assert sent == {
+        "SourceTableArn": account.described(account.prefix + "things")["TableArn"],
+        "TargetTableName": f"new_{account.prefix}things",
+        "RestoreDateTime": at,
+        **overrides,
+    }
