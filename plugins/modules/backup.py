@@ -344,7 +344,7 @@ backup:
               type: str
               sample: "2025-06-30T12:00:00.120000Z"
             bytes:
-              description: Its size as told by AWS. V(none) if this is unknown.
+              description: Its size according to AWS. V(none) if this is unknown.
               type: int
               sample: 52428800
 reason:

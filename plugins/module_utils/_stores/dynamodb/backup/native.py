@@ -67,8 +67,6 @@ def follow(progress: Progress, done: Callable[[], bool]) -> None:
 class NativeBackups:
     """Those of one region."""
 
-    noun = "backup in AWS"
-
     def __init__(self, client: Client) -> None:
         self._client = client
 

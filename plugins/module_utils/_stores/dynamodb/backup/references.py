@@ -20,7 +20,6 @@ from .settings import RECOVERY, Settings, check_readable, enable_recovery, perio
 if TYPE_CHECKING:
     from .store import DynamodbStore
 
-NATIVE = "native"
 FILE = "references.jsonl"
 
 
@@ -29,8 +28,8 @@ def references_of(details: Mapping[str, Any]) -> list[Reference]:
     return [Reference(**one) for one in details.get("references") or ()]
 
 
-def engine_of(store: DynamodbStore, _method: str) -> NativeBackups:
-    """What makes the backups of a method."""
+def engine_of(store: DynamodbStore) -> NativeBackups:
+    """What makes the backups."""
     return NativeBackups(store.client)
 
 
@@ -49,7 +48,7 @@ def take(store: DynamodbStore, sink: Sink, made: list[Reference]) -> Snapshot:
         raise SourceError(" ".join(notes), "Nothing was published. Run again, or omit strict.")
     if store.recovery_period is not None:
         settings = _recoverable(store, tables, settings, sink.dry)
-    engine = engine_of(store, store.method)
+    engine = engine_of(store)
     if not sink.dry:
         sink.progress.start(f"Backing up {len(tables)} DynamoDB tables in AWS", len(tables), "tables")
         for name, table in tables.items():
@@ -90,7 +89,7 @@ def outdated(store: DynamodbStore, details: Mapping[str, Any]) -> str:
     has, wanted = {one.name for one in references}, set(store.selected())
     if has != wanted:
         return f"the tables are no longer the same ({', '.join(sorted(has ^ wanted))})"
-    engine = engine_of(store, str(details["method"]))
+    engine = engine_of(store)
     for reference in references:
         trouble = engine.trouble(reference)
         if trouble:
@@ -103,9 +102,9 @@ def outdated(store: DynamodbStore, details: Mapping[str, Any]) -> str:
     return ""
 
 
-def remove(store: DynamodbStore, references: Sequence[Reference], method: str) -> None:
+def remove(store: DynamodbStore, references: Sequence[Reference]) -> None:
     """Remove what a backup refers to. One that can't be removed does not keep the others. Raises SourceError."""
-    engine, problems = engine_of(store, method), []
+    engine, problems = engine_of(store), []
     for reference in references:
         try:
             engine.remove(reference)

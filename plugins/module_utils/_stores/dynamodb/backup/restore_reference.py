@@ -41,7 +41,7 @@ class ReferenceRestoration:
 
     def __init__(self, store: DynamodbStore, copy: Copy, only: Sequence[str]) -> None:
         _read(copy)
-        self._progress, method = copy.progress, str(copy.details["method"])
+        self._progress = copy.progress
         parameters = _overrides(store)
         references = _chosen(store, references_of(copy.details), only)
         store.replaced = []
@@ -49,7 +49,7 @@ class ReferenceRestoration:
             _NewTable(store, one, settings_from(copy.details["tables"][one.name]["settings"]), parameters)
             for one in references
         ]
-        engine = engine_of(store, method)
+        engine = engine_of(store)
         for one in self._tables:
             one.check(engine.trouble(one.reference) if store.restore_time is None and one.missing else "")
         changed = [one for one in self._tables if one.changed]

@@ -154,7 +154,7 @@ class DynamodbStore:
     def forget(self, details: Mapping[str, Any]) -> None:
         from .references import references_of, remove  # only here: see registry.py
 
-        remove(self, references_of(details), str(details["method"]))
+        remove(self, references_of(details))
 
     def abandon(self) -> str:
         if not self._made:
@@ -163,7 +163,7 @@ class DynamodbStore:
 
         made, self._made = self._made, []
         try:
-            remove(self, made, self.method)
+            remove(self, made)
         except SourceError as exc:
             return f"Remove by hand what AWS keeps for this run: {exc}"
         return ""
