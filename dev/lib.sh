@@ -233,6 +233,14 @@ need_collection() {
   [[ $(readlink "$link") == "$ROOT" ]] || ln -sfn "$ROOT" "$link"
 }
 
+# build_once DIRECTORY: makes a directory of callback plugins; runs of ansible-playbook that have it share the archives of modules.
+# Code that changes is not seen, so each series of runs begins with a new one.
+build_once() {
+  rm -rf "$1"
+  mkdir -p "$1/archives"
+  cp "$ROOT/dev/build_once.py" "$1"
+}
+
 # copy_tree DESTINATION: the files of the work tree that git knows or would add.
 copy_tree() {
   need_programs git=git

@@ -183,6 +183,8 @@ integration() {
   need_s3_server
   need_npm
   ansible_test_setup "$1" "$tree"
+  build_once "$CACHE/built-$1"
+  printf '\n[defaults]\ncallback_plugins = %s\n' "$CACHE/built-$1" >>"$tree/tests/integration/integration.cfg"
   ansible_test "$1" "$tree" integration --allow-destructive --allow-root --continue-on-error \
     --controller origin:python=default --target "controller:python=$2@$(compiling_once "$1" "$2")" "${targets[@]}"
 }
