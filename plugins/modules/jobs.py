@@ -68,6 +68,7 @@ options:
           - restore
           - retention
           - store_info
+          - store_optimize
       arguments:
         description: Options of that module. They are checked when the job runs, as the module would check them.
         type: dict

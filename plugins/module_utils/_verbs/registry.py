@@ -28,6 +28,7 @@ VERBS = {
     "restore": "restore",
     "retention": "retention",
     "store_info": "records.store_info",
+    "store_optimize": "records.store_optimize",
 }
 
 

@@ -14,6 +14,7 @@ from ..dynamodb.options import OPTIONS as DYNAMODB
 from ..postgresql.options import OPTIONS as POSTGRESQL
 from ..sql.lifecycle import LifecycleTables
 from .inspection import Inspection
+from .optimizing import Optimizer
 from .store import SourceStore, TargetStore
 
 Keys = Mapping[str, Sequence[str]]
@@ -185,6 +186,19 @@ def open_inspection(parameters: Mapping[str, Any]) -> Inspection:
     from ..documents.inspection import JsonInspection
 
     return JsonInspection(given)
+
+
+def open_optimizer(parameters: Mapping[str, Any]) -> Optimizer:
+    """The database that suboptions describe, to be optimized. Errors are those of `open_target`.
+
+    :raises InvalidRequest: a store of this type has nothing to optimize.
+    """
+    _kind, given = _checked(parameters)
+    if parameters["type"] == "sqlite":
+        from ..sqlite.optimizer import SqliteOptimizer
+
+        return SqliteOptimizer(given)
+    raise InvalidRequest(f"Stores of type {parameters['type']} have nothing to optimize.", "Use sqlite.")
 
 
 def _checked(parameters: Mapping[str, Any]) -> tuple[RecordType, dict[str, Any]]:

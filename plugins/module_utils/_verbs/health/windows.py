@@ -50,6 +50,18 @@ class Window(NamedTuple):
             minute < last and (local - timedelta(days=1)).weekday() in self.days
         )
 
+    def left(self, now: datetime) -> float:
+        """The seconds until it closes; 0 outside."""
+        if not self.holds(now):
+            return 0.0
+        if self.end is not None:
+            return (self.end - now).total_seconds()
+        local = now.astimezone(self.zone)
+        first, last = self.minutes
+        later = first > last and local.hour * 60 + local.minute >= first  # it closes tomorrow
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        return (midnight + timedelta(days=int(later), minutes=last) - now).total_seconds()
+
 
 def read_windows(given: Optional[Sequence[Mapping[str, Any]]], problems: list[str]) -> tuple[Window, ...]:
     """The windows as given by the user. Errors are added to `problems`."""
