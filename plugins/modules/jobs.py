@@ -63,6 +63,7 @@ options:
           - migrate
           - migrate_info
           - postgresql_pitr
+          - purge
           - records_update
           - records_validate
           - restore

@@ -117,7 +117,7 @@ class Where:
         return opposite
 
     def _value(self, record: Any, field: str) -> Any:
-        value = _member(record, field)
+        value = member_of(record, field)
         if field in self._as_booleans and value.__class__ is int and value in (0, 1):
             return bool(value)
         return value
@@ -183,13 +183,13 @@ class Where:
         return test
 
 
-def _member(record: Any, field: str) -> Any:
+def member_of(record: Any, field: str) -> Any:
     """The value of a field, or of a member of it; None if it is missing."""
     if field in record:
         return record[field]
     name, dot, rest = field.partition(".")
     inner = record.get(name) if dot else None
-    return _member(inner, rest) if isinstance(inner, Mapping) else None
+    return member_of(inner, rest) if isinstance(inner, Mapping) else None
 
 
 def _kind(value: Any) -> str:

@@ -23,6 +23,7 @@ VERBS = {
     "migrate": "migrate.migrate",
     "migrate_info": "migrate.info",
     "postgresql_pitr": "postgresql_pitr",
+    "purge": "records.purge",
     "records_update": "records.update",
     "records_validate": "records.validate",
     "restore": "restore",

@@ -29,7 +29,7 @@ from .._core.progress import Progress
 from .._core.scratch import remove_left_scratch, scratch_directory
 from .._repository.base import Repository, Staging
 from .._repository.location import open_repository
-from .._repository.manifest import SAFETY, Manifest, SourcePart, check_set_name
+from .._repository.manifest import PURGE, SAFETY, Manifest, SourcePart, check_set_name
 from .._repository.reading import BackupCopy, quick_problems
 from .._stores.base import Buildable, Partial, Restoration
 from .arguments import (
@@ -241,6 +241,11 @@ def _match(request: RestoreRequest, manifest: Manifest) -> list[tuple[NamedStore
     """The part of the backup for each target."""
     parts = {part.name: part for part in manifest.sources}
     pairs = []
+    if manifest.kind == PURGE:
+        raise InvalidRequest(
+            f"Backup {manifest.id} is no backup of a store: it contains records that purge has deleted.",
+            "docs/RECORDS.md describes how to bring them back.",
+        )
     for entry in request.stores:
         part = parts.get(entry.name)
         if part is None and len(parts) == len(request.stores) == 1:

@@ -68,7 +68,7 @@ class ExportStore:
             counts.append(Collection(info.name, count))
             total.update(json.dumps([info.name, digest.hexdigest()]).encode())
         return Snapshot(
-            total.hexdigest(), tuple(counts), {"format": "jsonl", "schema": [_plain(info) for info in infos]}, None
+            total.hexdigest(), tuple(counts), {"format": "jsonl", "schema": [plain_info(info) for info in infos]}, None
         )
 
     def convert(self, reader: Reader, filename: str, sink: Sink) -> Snapshot:
@@ -93,7 +93,8 @@ def _own_values(records: Any) -> Iterator[None]:
             records.lists = True
 
 
-def _plain(info: Info) -> dict[str, Any]:
+def plain_info(info: Info) -> dict[str, Any]:
+    """A collection as the manifest has it."""
     value = info._asdict()
     for name in ("fields", "indexes", "foreign_keys"):
         value[name] = [one._asdict() for one in value[name]]

@@ -15,6 +15,7 @@ from ..postgresql.options import OPTIONS as POSTGRESQL
 from ..sql.lifecycle import LifecycleTables
 from .inspection import Inspection
 from .optimizing import Optimizer
+from .purger import Purger
 from .store import SourceStore, TargetStore
 
 Keys = Mapping[str, Sequence[str]]
@@ -151,6 +152,26 @@ def open_editor(parameters: Mapping[str, Any], keys: Keys) -> TargetStore:
     """
     kind, given = _checked(parameters)
     return kind.editor(given, keys, 1)
+
+
+def open_purger(parameters: Mapping[str, Any]) -> Purger:
+    """The database that suboptions describe, to remove records while its application writes, too. Errors are those of
+    `open_target`.
+
+    :raises InvalidRequest: there is no such way to remove records from stores of this type.
+    """
+    _kind, given = _checked(parameters)
+    if parameters["type"] == "sqlite":
+        from ..sqlite.purger import SqlitePurger
+
+        return SqlitePurger(files.resolve(given["path"], InvalidRequest))
+    if parameters["type"] == "postgresql":
+        from ..postgresql.purger import PostgresqlPurger
+
+        return PostgresqlPurger(given)
+    raise InvalidRequest(
+        f"purge is not possible in stores of type {parameters['type']}.", "The types are postgresql and sqlite."
+    )
 
 
 def open_lifecycle(parameters: Mapping[str, Any], machine: str, history: str, *, write: bool) -> LifecycleTables:

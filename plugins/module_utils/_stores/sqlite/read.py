@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from ..._core.record_batches import BATCH, CopyLines, batch
 from ..._core.records import canonical
@@ -75,15 +75,33 @@ def writes_as_we_do(connection: sqlite3.Connection) -> bool:
 
 def _rows(connection: sqlite3.Connection, info: Info, rest: str, parameters: Sequence[Any]) -> Iterator[Rows]:
     """The rows, with the values of records."""
-    columns = [info.stored.fields[-1].name] if info.document else gaps.selected(info)
+    columns = columns_of(info)
     query = f"SELECT {', '.join(map(identifier, columns))} FROM {identifier(info.stored.name)}{rest}"
+    return map(_decoded(info), rows_of(connection, query, BATCH, parameters))
+
+
+def columns_of(info: Info) -> list[str]:
+    """The columns that the records of a table are made of."""
+    return [info.stored.fields[-1].name] if info.document else gaps.selected(info)
+
+
+def records_reader(info: Info) -> Callable[[Rows], Sequence[Record]]:
+    """A function that makes records of rows of these columns, as they were read."""
+    if info.document:
+        return lambda rows: batch([decode_json(text) for (text,) in rows])
+    decoded, records_of = _decoded(info), gaps.reader(info)
+    return lambda rows: records_of(decoded(rows))
+
+
+def _decoded(info: Info) -> Callable[[Rows], Rows]:
+    """A function that makes values of records of those of SQLite."""
     decoders = [] if info.document else [decoder(field) for field in info.fields]
     if not any(decoders):
-        return rows_of(connection, query, BATCH, parameters)
-    decoders += [None] * (len(columns) - len(decoders))  # the marker is read as it is
+        return lambda rows: rows
+    decoders += [None] * (len(columns_of(info)) - len(decoders))  # the marker is read as it is
 
-    def decoded(rows: Rows) -> list[tuple[Any, ...]]:
+    def decoded(rows: Rows) -> Rows:
         values = [map(decode, column) if decode else column for decode, column in zip(decoders, zip(*rows))]
         return list(zip(*values))
 
-    return map(decoded, rows_of(connection, query, BATCH, parameters))
+    return decoded

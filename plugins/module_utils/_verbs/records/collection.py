@@ -43,7 +43,7 @@ class Selected:
     def __init__(self, source: TargetStore, params: Mapping[str, Any], progress: Progress) -> None:
         self.source = source
         found = find_collection(source, params["collection"])
-        self.info = _with_key(found, params["key"])
+        self.info = with_key(found, params["key"])
         self._named_key = not found.key and bool(params["key"])
         self._seen: set[bytes] = set()
         self.where = Where(params["where"], datetime.now(timezone.utc))
@@ -91,7 +91,7 @@ class Selected:
         return [f"{count} {words} not selected by older_than or newer_than."]
 
 
-def _with_key(info: Info, key: Optional[Sequence[str]]) -> Info:
+def with_key(info: Info, key: Optional[Sequence[str]]) -> Info:
     """The collection with the key that the user names, if it has none."""
     if not key or tuple(key) == info.key:
         return info

@@ -1,0 +1,226 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PostgreSQL as a store from which old records are removed, by key and `xmin`: a row that was written has another one.
+
+`xmin` survives VACUUM and freezing.
+"""
+
+# ruff: noqa: S608 names are quoted by `identifier`
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Callable
+
+from ..._core.errors import Day2Error, SourceError, TargetError
+from ..._core.record_batches import batch
+from ..._core.tagged_json import decode as decode_json
+from ..records import gaps
+from ..records.as_stored import as_stored
+from ..records.model import JSON, NO_RIGHTS, Field, Info, Record, Rights
+from ..records.purger import Item, Key, Relation, Removed, Row, remove_batch
+from .client import errors, identifier, with_values
+from .ddl import qualified
+from .editor import PostgresqlEditor
+from .source import selected
+
+_PAGE = 2000  # rows that are fetched at once
+_PATIENCE = "5s"  # for rows that the application has locked
+_BURST = 0.1  # seconds of a transaction; only writers of the same rows wait for it
+_LEAST, _MOST = 100, 20_000  # rows of a transaction
+_REFERRING = """
+SELECT n.nspname || '.' || c.relname || ' (' || k.conname || ')' FROM pg_constraint k
+JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE k.contype = 'f' AND k.confrelid = %s::regclass AND n.nspname <> %s AND k.conparentid = 0 ORDER BY 1"""
+
+_TableOf = Callable[[Info], str]
+
+
+class PostgresqlPurger(PostgresqlEditor):
+    """The tables of a schema from which records are removed."""
+
+    least_wait = 0.0
+
+    def check_writable(self, infos: Sequence[Info], size: int, rights: Rights = NO_RIGHTS) -> None:
+        super().check_writable(infos, size, rights)
+        for info in infos:
+            if info.name in self._partitioned:
+                raise TargetError(
+                    f"The table {info.name} is partitioned: its old records are removed by dropping partitions.",
+                    "Drop them, or name a partition as collection.",
+                )
+
+    def identity_of(self, info: Info) -> str:
+        with errors(SourceError, f"Can't read the table {info.name}"):
+            name = qualified(self._schema, info.stored.name)
+            (oid,) = self._read().execute("SELECT %s::regclass::oid", (name,)).fetchone()
+        return f"{self.identity}/{oid}"
+
+    def foreign(self, info: Info) -> Sequence[str]:
+        with errors(SourceError, f"Can't read the table {info.name}"):
+            name = qualified(self._schema, info.stored.name)
+            return [row[0] for row in self._read().execute(_REFERRING, (name, self._schema)).fetchall()]
+
+    def pages(self, info: Info) -> Iterator[Sequence[Row]]:
+        rows = _Rows(info)
+        order = ", ".join(f"c.{identifier(name)}" for name in info.stored.key)
+        with errors(SourceError, f"Can't read the table {info.name}"):
+            with self._read().cursor(name="day2_purge") as cursor:
+                cursor.execute(f"SELECT {rows.columns} FROM {self._own_rows(info)} AS c ORDER BY {order}")
+                for found in iter(lambda: cursor.fetchmany(_PAGE), []):
+                    yield rows.rows(found)
+
+    def children(self, relation: Relation, key: Key) -> list[Row]:
+        with errors(SourceError, f"Can't read the table {relation.child.name}"):
+            return _children(self._read(), self._own_rows, relation, key)
+
+    def remove(
+        self, info: Info, relations: Sequence[Relation], batches: Iterable[Sequence[Item]], action: str, max_wait: float
+    ) -> Iterator[Removed]:
+        """`max_wait` is not needed: only writers of the same rows wait."""
+        items, size = itertools.chain.from_iterable(batches), _LEAST
+        doing, writer = f"Can't delete from the table {info.name}", self._connected()
+        with errors(TargetError, doing):
+            self.release()
+            writer.execute(f"SET lock_timeout = '{_PATIENCE}'")
+            writer.execute("SET synchronous_commit = off")  # until `finish`: what a crash brings back is in the export
+        store = _InTransaction(writer, self._own_rows)
+        while True:
+            some = list(itertools.islice(items, size))
+            if not some:
+                return
+            began = time.monotonic()
+            with errors(TargetError, doing), writer.transaction():
+                if relations:
+                    done = remove_batch(store, info, relations, some, action)
+                else:
+                    done = store.delete_unchanged(info, some)
+            passed = time.monotonic() - began
+            size = max(_LEAST, min(_MOST, int(size * max(0.5, min(2.0, _BURST / max(passed, 0.001))))))
+            yield done._replace(held=passed)
+
+    def finish(self, info: Info) -> Sequence[str]:
+        """Make durable what was committed, and let new rows use the space."""
+        writer = self._connected()
+        with errors(TargetError, f"Can't delete from the table {info.name}"):
+            writer.execute("SET synchronous_commit = on")
+            writer.execute("SELECT txid_current()")  # a commit that waits until those before it are on the disk
+        try:
+            with errors(TargetError, f"Can't vacuum the table {info.name}"):
+                # truncating would take a lock that all wait for
+                writer.execute(f"VACUUM (TRUNCATE false) {qualified(self._schema, info.stored.name)}")
+        except Day2Error as exc:
+            return [f"{exc.message} The next autovacuum will do it."]
+        return ()
+
+
+class _Rows:
+    """How rows of a table are read: the columns of the key as text, xmin, then all that a record is made of."""
+
+    def __init__(self, info: Info) -> None:
+        exact = as_stored(info)
+        fields = exact.fields[-1:] if info.document else exact.fields
+        if info.note.marker:
+            fields = (*fields, Field(info.note.marker, JSON))
+        self._width = len(info.key)
+        self.columns = ", ".join(
+            [*(f"{identifier(name)}::text" for name in info.stored.key), "c.xmin::text", *map(selected, fields)]
+        )
+        self._document, self._records = info.document, gaps.reader(info)
+        # as_stored has JSON as text
+        self._parsed = [] if info.document else [field.name for field in info.fields if field.kind == JSON]
+
+    def rows(self, found: Sequence[Sequence[Any]]) -> list[Row]:
+        if not found:
+            return []
+        width = self._width
+        values = [row[width + 1 :] for row in found]
+        stored = list(batch([one[0] for one in values]) if self._document else self._records(values))
+        return [Row(tuple(row[:width]), row[width], self._record(one), one) for row, one in zip(found, stored)]
+
+    def _record(self, stored: Record) -> Record:
+        if not self._parsed:
+            return stored
+        parsed = {name: decode_json(stored[name]) for name in self._parsed if isinstance(stored.get(name), str)}
+        return {**stored, **parsed}
+
+
+class _InTransaction:
+    """What is done in a transaction, which locks the rows that it looks at."""
+
+    def __init__(self, writer: Any, table_of: _TableOf) -> None:
+        self._writer = writer
+        self._table_of = table_of
+
+    def current(self, info: Info, keys: Sequence[Key]) -> Mapping[Key, str]:
+        columns = ", ".join(f"c.{identifier(name)}::text" for name in info.stored.key)
+        head = f"SELECT {columns}, c.xmin::text FROM {self._table_of(info)} AS c"
+        found: dict[Key, str] = {}
+        for *key, token in self._execute(info, f"{head},", keys, " FOR UPDATE OF c").fetchall():
+            found[tuple(key)] = "" if tuple(key) in found else token
+        return found
+
+    def children(self, relation: Relation, key: Key) -> Mapping[Key, str]:
+        found = _children(self._writer, self._table_of, relation, key, " FOR UPDATE OF c")
+        return {one.key: one.token for one in found}
+
+    def delete(self, info: Info, keys: Sequence[Key]) -> int:
+        return int(self._execute(info, f"DELETE FROM {self._table_of(info)} AS c USING", keys).rowcount)
+
+    def detach(self, relation: Relation, keys: Sequence[Key]) -> None:
+        child = relation.child
+        setting = ", ".join(f"{identifier(child.columns.get(name, name))} = NULL" for name in relation.key.fields)
+        self._execute(child, f"UPDATE {self._table_of(child)} AS c SET {setting} FROM", keys)
+
+    def delete_unchanged(self, info: Info, items: Sequence[Item]) -> Removed:
+        """Delete the rows that are as they were read."""
+        listed, columns = _listed(info, token=True)
+        table = f"{with_values(self._table_of(info))} AS c"
+        values = [*zip(*(one.key for one in items)), [one.token for one in items]]
+        given = [list(one) for one in values]
+        statement = f"DELETE FROM {table} USING {listed} WHERE {columns} AND c.xmin = w.x"
+        deleted = int(self._writer.execute(statement, given).rowcount)
+        there = deleted
+        if deleted < len(items):
+            listed, columns = _listed(info)
+            query = f"SELECT count(*) FROM {table}, {listed} WHERE {columns}"
+            there += int(self._writer.execute(query, given[:-1]).fetchone()[0])
+        return Removed(deleted, 0, there - deleted, len(items) - there, len(items))
+
+    def _execute(self, info: Info, head: str, keys: Sequence[Key], rest: str = "") -> Any:
+        """A statement on the rows with these keys."""
+        listed, columns = _listed(info)
+        given = [list(one) for one in zip(*keys)]
+        return self._writer.execute(f"{with_values(head)} {listed} WHERE {columns}{rest}", given)
+
+
+def _listed(info: Info, token: bool = False) -> tuple[str, str]:
+    """Keys that are given as one list of texts for each column, as a table, and what selects the rows with them."""
+    natives = {field.name: field.native for field in info.fields}
+    types = [*(with_values(natives[name]) for name in info.key), *(["xid"] if token else [])]
+    names = [f"k{number}" for number in range(len(info.key))]
+    columns = [*names, "x"] if token else names
+    same = [f"c.{with_values(identifier(name))} = w.{ours}" for name, ours in zip(info.stored.key, names)]
+    lists = ", ".join(f"%s::text[]::{one}[]" for one in types)
+    return f"unnest({lists}) AS w({', '.join(columns)})", " AND ".join(same)
+
+
+def _children(connection: Any, table_of: _TableOf, relation: Relation, key: Key, lock: str = "") -> list[Row]:
+    """The rows that refer to a row of another table."""
+    parent, child = relation.parent, relation.child
+    mine = [identifier(child.columns.get(name, name)) for name in relation.key.fields]
+    theirs = [identifier(parent.columns.get(name, name)) for name in relation.key.to_fields or parent.key]
+    rows = _Rows(child)
+    wanted = " AND ".join(
+        f"{with_values(identifier(name))} = %s::text::{with_values(field.native)}"
+        for name, field in zip(parent.stored.key, (_field(parent, one) for one in parent.key))
+    )
+    referred = f"SELECT {', '.join(theirs)} FROM {table_of(parent)} AS p"
+    query = f"SELECT {rows.columns} FROM {table_of(child)} AS c WHERE ({', '.join(mine)}) IN ({referred}"
+    return rows.rows(connection.execute(f"{with_values(query)} WHERE {wanted}){lock}", list(key)).fetchall())
+
+
+def _field(info: Info, name: str) -> Field:
+    return next(field for field in info.fields if field.name == name)

@@ -1,0 +1,215 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Protocol of a store from which old records are removed while its application writes, and what all of them share.
+
+A record is removed only if it is as it was read: its token says so. What refers to it counts as a part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from ..._core.errors import InvalidRequest
+from .model import ForeignKey, Info, Record
+from .store import TargetStore
+
+Key = tuple[Any, ...]
+
+REFUSE, CASCADE, DETACH = "refuse", "cascade", "detach"  # what becomes of records that refer to removed ones
+
+
+class Row(NamedTuple):
+    """A record as it was read.
+
+    `key`: as the store has it, in values that JSON with tags can hold. `token`: another one once the record is changed.
+    `stored`: the record with the values of `as_stored`.
+    """
+
+    key: Key
+    token: str
+    record: Record
+    stored: Record
+
+
+class Item(NamedTuple):
+    """A record that is to be removed. `kids`: by the numbers of relations, the records that refer to it."""
+
+    key: Key
+    token: str
+    kids: Mapping[int, Sequence[Item]] = {}
+
+
+class Relation(NamedTuple):
+    """Records of `child` refer to records of `parent` by a foreign key."""
+
+    parent: Info
+    child: Info
+    key: ForeignKey
+
+    @property
+    def words(self) -> str:
+        """For people: "sessions.user_id"."""
+        return f"{self.child.name}.{'+'.join(self.key.fields)}"
+
+
+class Removed(NamedTuple):
+    """Counts of one transaction. `kids`: records that were removed or detached with others. `changed`: records that
+    stay, as they or what refers to them were written meanwhile. `gone`: records that others have removed. `items`: of
+    the work that is done. `held`: the seconds for which writers had to wait.
+    """
+
+    deleted: int = 0
+    kids: int = 0
+    changed: int = 0
+    gone: int = 0
+    items: int = 0
+    held: float = 0.0
+
+    def plus(self, other: Removed) -> Removed:
+        """The sums, and the longer of the times."""
+        return Removed(
+            self.deleted + other.deleted,
+            self.kids + other.kids,
+            self.changed + other.changed,
+            self.gone + other.gone,
+            self.items + other.items,
+            max(self.held, other.held),
+        )
+
+
+class Purger(TargetStore, Protocol):
+    """A target from which records are removed."""
+
+    least_wait: float  # seconds: a shorter wait of writers can't be promised
+
+    def identity_of(self, info: Info) -> str:
+        """The identity of the table: another one if it was created anew where tokens depend on that."""
+
+    def pages(self, info: Info) -> Iterator[Sequence[Row]]:
+        """All records by key. Writers of the store wait for none of the pages. There is no common state of them."""
+
+    def children(self, relation: Relation, key: Key) -> list[Row]:
+        """The records that refer to the one with this key."""
+
+    def foreign(self, info: Info) -> Sequence[str]:
+        """In words, the references to this table that `collections` does not tell of."""
+
+    def remove(
+        self, info: Info, relations: Sequence[Relation], batches: Iterable[Sequence[Item]], action: str, max_wait: float
+    ) -> Iterator[Removed]:
+        """Remove those records that are as they were read, some batches in each transaction.
+
+        :param action: what becomes of what refers to them.
+        :param max_wait: the seconds that a writer may wait, where it does.
+        :returns: the counts after each commit. Whoever stops listening stops the removal there.
+        """
+
+    def finish(self, info: Info) -> Sequence[str]:
+        """Clean up after removals. Returns sentences on what could not be done."""
+
+
+class Operations(Protocol):
+    """What a store does in a transaction that keeps others from writing these records."""
+
+    def current(self, info: Info, keys: Sequence[Key]) -> Mapping[Key, str]:
+        """The tokens of the records with these keys, "" for one that is not unique. Missing ones are gone."""
+
+    def children(self, relation: Relation, key: Key) -> Mapping[Key, str]:
+        """The keys and tokens of the records that refer to the one with this key."""
+
+    def delete(self, info: Info, keys: Sequence[Key]) -> int:
+        """Delete the records with these keys; returns how many there were."""
+
+    def detach(self, relation: Relation, keys: Sequence[Key]) -> None:
+        """Set the foreign key of these children to null."""
+
+
+def remove_batch(
+    store: Operations, info: Info, relations: Sequence[Relation], items: Sequence[Item], action: str
+) -> Removed:
+    """Remove the records of a batch that are as they were read, with all that refers to them."""
+    now = store.current(info, [one.key for one in items])
+    there = [one for one in items if one.key in now]
+    same = [one for one in there if now[one.key] == one.token and _kids_are_same(store, info, relations, one, action)]
+    kids = sum(_remove_kids(store, relations, one, action) for one in same)
+    deleted = store.delete(info, [one.key for one in same]) if same else 0
+    # a trigger may keep one, or have removed another one already
+    changed = len(there) - deleted
+    return Removed(deleted, kids, changed, len(items) - len(there), len(items))
+
+
+def _kids_are_same(store: Operations, info: Info, relations: Sequence[Relation], item: Item, action: str) -> bool:
+    for number, relation in enumerate(relations):
+        if relation.parent.name != info.name:
+            continue
+        expected = item.kids.get(number, ())
+        if store.children(relation, item.key) != {one.key: one.token for one in expected}:
+            return False
+        if action == CASCADE and not all(
+            _kids_are_same(store, relation.child, relations, one, action) for one in expected
+        ):
+            return False
+    return True
+
+
+def _remove_kids(store: Operations, relations: Sequence[Relation], item: Item, action: str) -> int:
+    """Remove or detach what refers to a record, from the leaves on. Returns the number of records."""
+    count = 0
+    for number, kids in item.kids.items():
+        keys = [one.key for one in kids]
+        if action == DETACH:
+            store.detach(relations[number], keys)
+            count += len(keys)
+        else:
+            count += sum(_remove_kids(store, relations, one, action) for one in kids)
+            count += store.delete(relations[number].child, keys)
+    return count
+
+
+def relations_to(info: Info, infos: Collection[Info], action: str) -> list[Relation]:
+    """The foreign keys that refer to a collection, and with `cascade` to those that refer to it, and so on.
+
+    :raises InvalidRequest: it can't be removed from that way.
+    """
+    found: list[Relation] = []
+    waiting, seen = [info], {info.name}
+    while waiting:
+        parent = waiting.pop(0)
+        for child in infos:
+            for key in child.foreign_keys:
+                if key.to == parent.name:
+                    relation = Relation(parent, child, key)
+                    _check_relation(relation, seen, action)
+                    found.append(relation)
+                    if action == CASCADE:
+                        waiting.append(child)
+                        seen.add(child.name)
+    return found
+
+
+def _check_relation(relation: Relation, seen: Collection[str], action: str) -> None:
+    child, key = relation.child, relation.key
+    if action == CASCADE and child.name in seen:
+        raise InvalidRequest(
+            f"references: {relation.words} refers to {key.to} in a circle or on a second way, which is not followed.",
+            "Remove these records first, or set references to detach or refuse.",
+        )
+    required = [field.name for field in child.fields if field.required and field.name in key.fields]
+    if action == DETACH and required:
+        raise InvalidRequest(
+            f"references: {child.name}.{required[0]} can't be set to null, as the column requires a value.",
+            "Set references to cascade or refuse.",
+        )
+    if action != REFUSE and not child.key:
+        raise InvalidRequest(f"references: {child.name} refers to {key.to}, and has no key.", "Give it a primary key.")
+    leading = [child.key, *(index.fields for index in child.indexes)]
+    if not any(set(one[: len(key.fields)]) == set(key.fields) for one in leading):
+        columns = ", ".join(child.columns.get(name, name) for name in key.fields)
+        table = child.stored.name
+        raise InvalidRequest(
+            f"{relation.words} refers to {key.to}, and has no index: looking for references would read all of "
+            f"{child.name} for each record.",
+            f"Create one first: CREATE INDEX {table}_{'_'.join(key.fields)} ON {table} ({columns}).",
+        )

@@ -1,0 +1,336 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""purge: removes old records from a collection while its application writes, and exports them first."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any, NamedTuple, Optional
+
+from ..._core.compression import choose
+from ..._core.errors import InvalidRequest, NoSpace, TargetError
+from ..._core.progress import Progress
+from ..._core.scratch import remove_left_scratch, scratch_directory
+from ..._core.units import parse_duration, plural
+from ..._repository.base import Repository
+from ..._repository.history import remember_verified
+from ..._repository.location import open_repository
+from ..._repository.manifest import CONTENT, PURGE, Manifest, check_set_name, content_digest
+from ..._repository.sink import CountingSink
+from ..._stores.base import Sink, Snapshot
+from ..._stores.records.export import ExportStore
+from ..._stores.records.purger import CASCADE, DETACH, REFUSE, Purger, Removed, relations_to
+from ..._stores.records.registry import open_purger
+from ..arguments import COMPRESSION, ENCRYPTION, OBJECT_LOCK, REPOSITORY, NamedStore, duration
+from ..migrate.lock import lock_target
+from ..snapshots import backup_id, check_encrypted, compression_of, files_of, note, publish, take
+from .collection import SELECTION, find_collection, with_key
+from .purge_plan import OutOfTime, PurgeRequest, Selection
+from .purge_work import WorkList
+
+ARGUMENTS: dict[str, Any] = {
+    "argument_spec": dict(
+        SELECTION,
+        time_field={"type": "str"},
+        older_than={"type": "str"},
+        keep_last={
+            "type": "dict",
+            "options": {
+                "count": {"type": "int", "required": True},
+                "per": {"type": "list", "elements": "str", "default": []},
+            },
+        },
+        references={"type": "str", "choices": [REFUSE, CASCADE, DETACH], "default": REFUSE},
+        allow_all={"type": "bool", "default": False},
+        ignore_bad_times={"type": "bool", "default": False},
+        max_wait={"type": "str", "default": "200ms"},
+        time_limit={"type": "str"},
+        name={"type": "str", "required": True},
+        **REPOSITORY,
+        **OBJECT_LOCK,
+        **ENCRYPTION,
+        **COMPRESSION,
+    ),
+    "required_by": {"older_than": "time_field", "keep_last": "time_field"},
+}
+
+
+class Place(NamedTuple):
+    """Where the export is written."""
+
+    repository: Repository
+    name: str
+    compression: str
+
+
+class Outcome:
+    """What was done, or would be."""
+
+    def __init__(self) -> None:
+        self.removed = Removed()
+        self.matched = self.exported = self.without_time = self.read = 0
+        self.months: dict[str, int] = {}
+        self.backup: Optional[str] = None
+        self.resumed: Optional[str] = None
+        self.stopped: Optional[str] = None
+        self.warnings: list[str] = []
+
+    def result(self, collection: str, check: bool) -> dict[str, Any]:
+        """The result of the module, without its duration."""
+        deleted = self.matched if check else self.removed.deleted
+        months = "".join(f"{month}: {count}\n" for month, count in sorted(self.months.items()))
+        return {
+            "changed": bool(deleted),
+            "msg": self._words(collection, deleted, check),
+            "matched": self.matched,
+            "exported": self.exported,
+            "deleted": deleted,
+            "dependents": self.removed.kids,
+            "left_changed": self.removed.changed,
+            "gone": self.removed.gone,
+            "without_time": self.without_time,
+            "by_month": self.months,
+            "stopped": self.stopped,
+            "resumed": self.resumed,
+            "backup": self.backup,
+            "held_max_ms": round(1000 * self.removed.held, 1),
+            "diff": {"before": months, "after": ""},
+            "warnings": self.warnings,
+        }
+
+    def _words(self, collection: str, deleted: int, check: bool) -> str:
+        words = f"{plural(deleted, 'record')} of {collection} {'would be ' if check else ''}deleted"
+        if self.removed.changed:
+            words += f", {self.removed.changed} left that were changed meanwhile"
+        if self.stopped:
+            words += ". Stopped by time_limit: the next run continues"
+        return words + "."
+
+
+def request_from(params: Mapping[str, Any]) -> PurgeRequest:
+    """Check the arguments of the module.
+
+    :raises InvalidRequest: they are not valid.
+    """
+    if params["older_than"] is None and not params["where"]:
+        raise InvalidRequest("Neither older_than nor where is set.", "Say which records are to be deleted.")
+    if (params["older_than"] is not None or params["keep_last"]) and params["time_field"] is None:
+        raise InvalidRequest("older_than and keep_last require time_field.", "Name the field with the times.")
+    keep = params["keep_last"] or {"count": 0, "per": []}
+    if params["keep_last"] and keep["count"] < 1:
+        raise InvalidRequest(f"keep_last.count is {keep['count']}; it must be at least 1.")
+    return PurgeRequest(
+        params["where"],
+        params["time_field"],
+        params["older_than"],
+        keep["count"],
+        keep["per"] or [],
+        params["references"],
+        params["allow_all"],
+        params["ignore_bad_times"],
+        parse_duration(params["max_wait"]),
+        parse_duration(params["time_limit"]) if params["time_limit"] else None,
+    )
+
+
+def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
+    """Plan and, outside check mode, apply.
+
+    :raises Day2Error: it is refused, or something failed. Nothing was deleted that is not exported.
+    """
+    began = time.monotonic()
+    request = request_from(params)
+    place = Place(open_repository(params), check_set_name(params["name"]), params["compression"] or "")
+    place.repository.check_writable(place.name)
+    check_encrypted(place.repository, place.name)
+    with contextlib.ExitStack() as stack:
+        outcome = Outcome()
+        if not check:
+            wait = duration(params["lock_timeout"])
+            outcome.warnings += stack.enter_context(place.repository.lock(place.name, "purge", wait))
+        store = open_purger(params["store"])
+        stack.enter_context(store)
+        if request.max_wait < store.least_wait:
+            raise InvalidRequest(
+                f"max_wait is {params['max_wait']}, but such a short wait of writers can't be promised.",
+                f"Set it to {store.least_wait * 1000:g}ms or more.",
+            )
+        store.check_state()
+        if not check:
+            lock_target(store, duration(params["lock_timeout"]))
+            store.recover()
+            remove_left_scratch()
+        deadline = None if request.time_limit is None else began + request.time_limit
+        _Purge(store, params, request, place, outcome=outcome, deadline=deadline, progress=progress).run(check)
+    result = outcome.result(params["collection"], check)
+    result["duration_s"] = round(time.monotonic() - began, 3)
+    return result
+
+
+class _Purge:
+    """One run."""
+
+    def __init__(
+        self,
+        store: Purger,
+        params: Mapping[str, Any],
+        request: PurgeRequest,
+        place: Place,
+        *,
+        outcome: Outcome,
+        deadline: Optional[float],
+        progress: Progress,
+    ) -> None:
+        self._store, self._params, self._request, self._place = store, params, request, place
+        self._outcome, self._deadline, self._progress = outcome, deadline, progress
+        infos = store.collections()
+        self._info = with_key(find_collection(store, params["collection"]), params["key"])
+        if not self._info.key:
+            raise InvalidRequest(
+                f"The collection {self._info.name} has no key, by which its records could be told apart.",
+                "Set key to the fields that identify them.",
+            )
+        self._relations = relations_to(self._info, infos, request.references)
+        self._check_target()
+        identity = f"{place.repository.place}|{place.name}|{store.identity_of(self._info)}"
+        store.end_reading()  # from now on in pages
+        self._work = WorkList(identity)
+
+    def _check_target(self) -> None:
+        """Raise whatever prevents the removal, before anything is written."""
+        store, info = self._store, self._info
+        touched = {one.name: one for one in (info, *(relation.child for relation in self._relations))}
+        if self._request.references == REFUSE:
+            touched = {info.name: info}
+        unfinished = store.checkpoints(list(touched))
+        if unfinished:
+            raise TargetError(
+                f"A migration into the collection {sorted(unfinished)[0]} is unfinished.",
+                "Continue it with day2.ops.migrate first.",
+            )
+        foreign = [words for one in touched.values() for words in store.foreign(one)]
+        if foreign:
+            raise TargetError(
+                f"Tables of other schemas refer to {info.name}: {', '.join(foreign)}.",
+                "Nothing was deleted. Their records can't be exported. Drop these foreign keys, or purge by hand.",
+            )
+        rights = ["DELETE", "UPDATE"] if self._relations else ["DELETE"]
+        store.check_writable(list(touched.values()), 0, dict.fromkeys(touched, rights))
+        self._outcome.warnings += [
+            f"Deleting runs {words}, whose effects are in no export."
+            for words in store.interference(list(touched.values()), list(touched))
+        ]
+
+    def run(self, check: bool) -> None:
+        """The rest: continue what a killed run has left, export, delete."""
+        outcome, request = self._outcome, self._request
+        known = self._place.repository.ids(self._place.name)
+        outcome.resumed = self._work.unfinished(request.digest, known)
+        try:
+            if outcome.resumed and not check:
+                self._remove()
+            if not outcome.stopped:
+                if check:
+                    self._count()
+                elif self._export():
+                    self._remove()
+        except OutOfTime:
+            outcome.stopped = "time_limit"
+            outcome.matched = 0
+        if outcome.removed.deleted:
+            outcome.warnings += self._store.finish(self._info)
+
+    def _selection(self) -> Selection:
+        return Selection(
+            self._store,
+            self._info,
+            self._request,
+            relations=self._relations,
+            now=datetime.now(timezone.utc),
+            deadline=self._deadline,
+            progress=self._progress,
+        )
+
+    def _selected(self, selection: Selection) -> None:
+        outcome = self._outcome
+        outcome.matched, outcome.read = selection.matched, selection.read
+        outcome.months = dict(sorted(selection.months.items()))
+        outcome.without_time = selection.without_time
+        if outcome.without_time:
+            outcome.warnings.append(f"{plural(outcome.without_time, 'value')} of times are no times: left.")
+
+    def _count(self) -> None:
+        """Check mode: read and compress, and store nothing."""
+        repository = self._place.repository
+        compression = compression_of(repository, choose(self._place.compression)[0])
+        with scratch_directory() as scratch:
+            sink = CountingSink(scratch, compression, self._progress)
+            selection = self._selection()
+            selection.snapshot(sink, lambda items: None)
+        self._selected(selection)
+        free = repository.free_bytes()
+        if free is not None and selection.matched and sink.stored > free:
+            raise NoSpace(
+                f"The export requires {sink.stored} bytes in {repository.location}, where {free} are free.",
+                "Nothing was deleted. Free some space on that file system and run again.",
+            )
+
+    def _export(self) -> bool:
+        """Publish the records that will be deleted. Returns whether there are any."""
+        repository, name = self._place.repository, self._place.name
+        compression, _note = choose(self._place.compression)
+        started = datetime.now(timezone.utc)
+        source = ExportStore(self._store)
+        path = self._params["store"].get("path") or self._store.location
+        entry = NamedStore(os.path.basename(path) or self._store.type, source, path)
+        with contextlib.ExitStack() as stack:
+            staging = stack.enter_context(repository.stage(name, started))
+            files = files_of(repository, staging, compression)
+            selection = self._selection()
+            with self._work.written() as writing:
+
+                def read(_entry: NamedStore, sink: Sink) -> Snapshot:
+                    return selection.snapshot(sink, writing.add)
+
+                taken = take([entry], files=files, scratch="", progress=self._progress, read=read)
+                writing.end()
+            self._selected(selection)
+            if not selection.matched:
+                self._work.forget()
+                return False
+            expected = staging.id or backup_id(started, content_digest([one.part for one in taken]))
+            self._work.belongs_to(expected, self._request.digest)
+            manifest = publish(repository, files, name, taken, created=started, started=started, kind=PURGE)
+            if manifest.id != expected:
+                self._work.belongs_to(manifest.id, self._request.digest)
+        self._outcome.backup, self._outcome.exported = manifest.id, selection.matched
+        self._outcome.warnings += note(lambda: _remember(repository, name, manifest))
+        return True
+
+    def _remove(self) -> None:
+        """Delete what is on the work list."""
+        work, outcome, request = self._work, self._outcome, self._request
+        done = work.done
+        self._progress.start(f"Deleting from {self._info.name}", total=work.items, unit="records")
+        self._progress.update(done)
+        removal = self._store.remove(self._info, self._relations, work.batches(), request.references, request.max_wait)
+        with contextlib.closing(removal):  # type: ignore[type-var]
+            for removed in removal:
+                done += removed.items
+                work.advance(done)
+                outcome.removed = outcome.removed.plus(removed)
+                self._progress.update(done)
+                if self._deadline is not None and time.monotonic() > self._deadline and done < work.items:
+                    outcome.stopped = "time_limit"
+                    return
+        work.forget()
+
+
+def _remember(repository: Repository, name: str, manifest: Manifest) -> None:
+    if manifest.read_back == CONTENT:
+        remember_verified(repository, name, {manifest.id: []}, datetime.now(timezone.utc))

@@ -1,0 +1,145 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The work list of a purge: the records of a published export that are still to be removed.
+
+It lies on this host until all of them are, so that a run that was killed can be continued without exporting them again.
+It can be deleted at any time: the next run then exports what is still there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Optional
+
+from ..._core import host_state
+from ..._core.errors import Day2Error, TargetError
+from ..._core.files import make_private_directory, os_errors
+from ..._core.tagged_json import decode, encode
+from ..._stores.records.purger import Item
+
+BATCH = 500  # records that are removed together
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+_DIGITS = 15
+
+
+class WorkList:
+    """The work list of one collection and one backup set.
+
+    :param identity: of both.
+    """
+
+    def __init__(self, identity: str) -> None:
+        self._name = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        self._path = os.path.join(host_state.directory(), "purge", self._name + ".work")
+        self.items = 0  # of this list
+
+    def unfinished(self, request: str, published: Iterable[str]) -> Optional[str]:
+        """The export whose records are not all removed; None if there is none, or it belongs to another request.
+
+        :param request: a digest of what selects records.
+        :param published: the ids of the exports that there are.
+        """
+        head = host_state.read("purge", self._name)
+        backup, size = head.get("backup"), head.get("bytes")
+        if head.get("request") != request or backup not in set(published):
+            return None
+        try:
+            whole = os.path.getsize(self._path) == size
+        except OSError:
+            return None
+        self.items = int(head.get("items") or 0)
+        return str(backup) if whole else None
+
+    @contextlib.contextmanager
+    def written(self) -> Iterator[_Writing]:
+        """A new list, complete and on the disk at the end of the block. The previous one is forgotten."""
+        self.forget()
+        with os_errors(TargetError, "Can't write", self._path):
+            make_private_directory(os.path.dirname(self._path))
+            with os.fdopen(os.open(self._path, _NEW, 0o600), "wb") as file:
+                writing = _Writing(file)
+                yield writing
+                file.flush()
+                os.fsync(file.fileno())
+        self.items = writing.items
+
+    def belongs_to(self, backup: str, request: str) -> None:
+        """Record which export it is of: before that is published, and again if its id was another one."""
+        head = {"backup": backup, "request": request, "bytes": os.path.getsize(self._path), "items": self.items}
+        host_state.write(head, "purge", self._name)
+
+    def batches(self) -> Iterator[list[Item]]:
+        """The records that are still to be removed."""
+        skip = self.done
+        with os_errors(Day2Error, "Can't read", self._path), open(self._path, "rb") as file:
+            for line in file:
+                items = [_item(one) for one in decode(line)]
+                if skip < len(items):
+                    yield items[skip:]
+                skip = max(0, skip - len(items))
+
+    @property
+    def done(self) -> int:
+        """How many records of the list need not be looked at again: a hint."""
+        try:
+            with open(self._path + ".done", "rb") as file:
+                text = file.read(_DIGITS)
+        except OSError:
+            return 0
+        return int(text) if len(text) == _DIGITS and text.isdigit() else 0
+
+    def advance(self, done: int) -> None:
+        """Record how many are done, in place: a file that is truncated first could be left empty."""
+        with os_errors(TargetError, "Can't write", self._path + ".done"):
+            fd = os.open(self._path + ".done", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            try:
+                os.pwrite(fd, b"%0*d" % (_DIGITS, done), 0)
+            finally:
+                os.close(fd)
+
+    def forget(self) -> None:
+        """Remove it."""
+        host_state.remove("purge", self._name)
+        for path in (self._path + ".done", self._path):
+            with os_errors(TargetError, "Can't remove", path), contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+
+class _Writing:
+    """A list that is being written."""
+
+    def __init__(self, file: Any) -> None:
+        self.items = 0
+        self._file = file
+        self._some: list[Any] = []
+
+    def add(self, items: Sequence[Item]) -> None:
+        """Append records."""
+        self._some += map(_plain, items)
+        self.items += len(items)
+        while len(self._some) >= BATCH:
+            self._write(BATCH)
+
+    def end(self) -> None:
+        """Write the last ones."""
+        if self._some:
+            self._write(len(self._some))
+
+    def _write(self, count: int) -> None:
+        some, self._some = self._some[:count], self._some[count:]
+        self._file.write(encode(some).encode() + b"\n")
+
+
+def _plain(item: Item) -> list[Any]:
+    if not item.kids:
+        return [list(item.key), item.token]
+    return [list(item.key), item.token, {str(number): list(map(_plain, kids)) for number, kids in item.kids.items()}]
+
+
+def _item(value: Sequence[Any]) -> Item:
+    kids: Mapping[str, Any] = value[2] if len(value) > 2 else {}
+    return Item(tuple(value[0]), value[1], {int(number): tuple(map(_item, some)) for number, some in kids.items()})

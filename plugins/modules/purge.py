@@ -1,0 +1,202 @@
+#!/usr/bin/python
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: purge
+short_description: Export and delete old records while their application runs
+version_added: 0.1.0
+author:
+  - day2.ops contributors (@day2ops)
+description:
+  - Deletes records of a table of SQLite or PostgreSQL that are older than a time, or that meet other conditions. Before
+    the first record is deleted, all of them are exported into a repository, and the export is read back.
+  - A record is only deleted if it still is as it was exported. Records that the application has written meanwhile stay,
+    and are exported and deleted by the next run.
+  - Records are deleted in batches. In SQLite, the lock is held for short times, with gaps in which waiting writers get it
+    (see O(max_wait)). In PostgreSQL, only writers of the same records wait.
+  - A run that was killed, or stopped by O(time_limit), is continued by the next run with the same O(store), O(collection)
+    and conditions, without exporting the records again.
+  - The export is a backup with C(kind=purge), which never counts as a backup of the store. It contains one file of JSON
+    lines for each collection. C(docs/RECORDS.md) of the collection describes how to bring records back.
+extends_documentation_fragment:
+  - day2.ops.attributes
+  - day2.ops.attributes.verb
+  - day2.ops.migration.records
+  - day2.ops.repository
+  - day2.ops.s3
+  - day2.ops.s3.object_lock
+  - day2.ops.encryption.write
+  - day2.ops.rclone
+  - day2.ops.restic
+  - day2.ops.repository.compression
+attributes:
+  diff_mode:
+    details: The diff shows the number of records of each month, if O(time_field) is set.
+options:
+  time_field:
+    description:
+      - Field with the time of a record. Text in ISO 8601, times of the database, and seconds, milliseconds or
+        microseconds since 1970 are times. Without a time zone, they are UTC.
+      - Values are never compared as text, so that several formats in one column are no problem.
+    type: str
+  older_than:
+    description:
+      - Delete records whose time is further in the past than this duration, for example V(90d), or before this time.
+      - Either O(older_than) or O(where) is required. With both, records must meet both.
+    type: str
+  keep_last:
+    description: Records that are never deleted, whatever their age. Their times and keys are kept in memory.
+    type: dict
+    suboptions:
+      count:
+        description: How many of the newest records to keep, by O(time_field), then by key.
+        type: int
+        required: true
+      per:
+        description: Fields that define groups. O(keep_last.count) records of each group are kept. The default is one group.
+        type: list
+        elements: str
+        default: []
+  references:
+    description:
+      - What to do if other tables refer to records that are to be deleted, by foreign keys.
+      - V(refuse) deletes nothing, and the message lists the tables, columns and numbers of records.
+      - V(cascade) exports and deletes the referring records, too, and those that refer to them.
+      - V(detach) exports the referring records, and sets their foreign keys to null.
+      - A foreign key without an index is refused, as each deletion would read the whole table.
+    type: str
+    choices: [refuse, cascade, detach]
+    default: refuse
+  allow_all:
+    description: Allow the deletion of all records of the collection.
+    type: bool
+    default: false
+  ignore_bad_times:
+    description: Leave records with a value that is to be compared as a time and is not one, with a warning. By default,
+      nothing is deleted then.
+    type: bool
+    default: false
+  max_wait:
+    description: For SQLite, how long a writer that waits for the lock with SQLite's own busy handler should have to wait at
+      most. A shorter time makes the purge slower. The minimum is V(60ms).
+    type: str
+    default: 200ms
+  time_limit:
+    description: Stop after this time, at the end of a batch. RV(stopped) says so, and the next run continues.
+    type: str
+  name:
+    description: Name of the backup set.
+    type: str
+    required: true
+seealso:
+  - module: day2.ops.records_update
+  - module: day2.ops.retention
+"""
+
+EXAMPLES = r"""
+- name: Delete audit records after 90 days, but keep the last 100 of each user
+  day2.ops.purge:
+    store:
+      type: sqlite
+      path: /opt/hostfactory/data/request_database.db
+    collection: requests
+    time_field: updated_at
+    older_than: 90d
+    keep_last:
+      count: 100
+      per: [status]
+    repository: /var/backups/day2
+    name: hostfactory-requests
+    time_limit: 1h
+"""
+
+RETURN = r"""
+matched:
+  description: Number of records that meet the conditions.
+  type: int
+  returned: success
+  sample: 1200
+exported:
+  description: Number of records that were exported by this run.
+  type: int
+  returned: success
+  sample: 1200
+deleted:
+  description: Number of records that were deleted (in check mode, would be), including those that an earlier run has
+    exported.
+  type: int
+  returned: success
+  sample: 1198
+dependents:
+  description: Number of records of other tables that were deleted or detached, see O(references).
+  type: int
+  returned: success
+  sample: 0
+left_changed:
+  description: Number of records that were left because they, or records that refer to them, were written meanwhile.
+  type: int
+  returned: success
+  sample: 2
+gone:
+  description: Number of records that others have deleted after the export.
+  type: int
+  returned: success
+  sample: 0
+without_time:
+  description: Number of values that were to be compared as times, and are no times.
+  type: int
+  returned: success
+  sample: 0
+by_month:
+  description: Number of records by the month of O(time_field), in UTC.
+  type: dict
+  returned: success
+  sample: {"2025-03": 1200}
+stopped:
+  description: V(time_limit) if the run was stopped by it, otherwise null.
+  type: str
+  returned: success
+  sample: null
+resumed:
+  description: ID of the export of an earlier run that was continued first, or null.
+  type: str
+  returned: success
+  sample: null
+backup:
+  description: ID of the export, or null if nothing was exported.
+  type: str
+  returned: success
+  sample: 20250630T120000Z-3f2a9c1b
+held_max_ms:
+  description: The longest transaction in milliseconds. In SQLite, other writers had to wait for it.
+  type: float
+  returned: success
+  sample: 75.2
+msg:
+  description: Summary.
+  type: str
+  returned: always
+  sample: 1198 records of requests deleted, 2 left that were changed meanwhile.
+duration_s:
+  description: Duration of the task on the host in seconds.
+  type: float
+  returned: success
+  sample: 1.2
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.day2.ops.plugins.module_utils._module import run
+from ansible_collections.day2.ops.plugins.module_utils._verbs.records import purge
+
+
+def main() -> None:
+    run(AnsibleModule(supports_check_mode=True, **purge.ARGUMENTS), purge.run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,476 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled, Day2Error, InvalidRequest
+from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
+from ansible_collections.day2.ops.plugins.module_utils._verbs import restore
+from ansible_collections.day2.ops.plugins.module_utils._verbs.records import purge
+from tests.services.age_keys import new_key
+from tests.services.stores import Store
+from tests.unit.module_utils._verbs.migrations import Stores, sql
+from tests.unit.module_utils._verbs.migrations import run as migrate
+from tests.unit.module_utils.verbs import run_verb
+
+KINDS = ("sqlite", "postgresql")
+OLD, NEW = "2020-03-01T10:00:00Z", "2999-01-01T00:00:00Z"
+
+Purge = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The state of the host."""
+    monkeypatch.setenv("DAY2_STATE", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    return tmp_path / "backups"
+
+
+@pytest.fixture
+def run(repository: Path) -> Purge:
+    def call(store: Store, check: bool = False, progress: Any = None, **params: Any) -> dict[str, Any]:
+        values = {name: one.get("default") for name, one in purge.ARGUMENTS["argument_spec"].items()}
+        values.update(store=store, collection="events", repository=str(repository), name="events")
+        if "where" not in params:
+            values.update(time_field="at", older_than="90d")
+        values.update(params)
+        return purge.run(values, check, progress) if progress else run_verb(purge, values, check)
+
+    return call
+
+
+@pytest.fixture
+def refused(run: Purge, repository: Path) -> Callable[..., str]:
+    """The words with which check mode and the run refuse, after which nothing is deleted or published."""
+
+    def call(store: Store, **params: Any) -> str:
+        before = sql(store, "SELECT count(*) FROM events"), set(repository.glob("*/2*"))
+        words = []
+        for check in (True, False):
+            with pytest.raises(Day2Error) as caught:
+                run(store, check, **params)
+            words.append(str(caught.value))
+        assert words[0] == words[1]
+        assert (sql(store, "SELECT count(*) FROM events"), set(repository.glob("*/2*"))) == before
+        return words[0]
+
+    return call
+
+
+@pytest.fixture
+def events(stores: Stores) -> Callable[..., Store]:
+    """A table with n old and n new records, by turns."""
+
+    def make(kind: str, count: int = 1200, more: str = "") -> Store:
+        store = stores(kind)
+        sql(store, f"CREATE TABLE events (id INTEGER PRIMARY KEY, at TEXT, note TEXT{more})")
+        fill(store, count)
+        return store
+
+    return make
+
+
+def fill(store: Store, count: int, first: int = 1) -> None:
+    numbers = f"WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {first + 2 * count - 1})"
+    values = f"SELECT i, CASE WHEN i % 2 = 0 THEN '{NEW}' ELSE '{OLD}' END, 'note ' || i FROM n"
+    sql(store, f"{numbers.replace('WITH', 'INSERT INTO events (id, at, note) WITH', 1)} {values}")
+
+
+def ids(store: Store) -> list[int]:
+    return [row[0] for row in sql(store, "SELECT id FROM events ORDER BY id")]
+
+
+def exported(repository: Path, number: int = 0) -> list[dict[str, Any]]:
+    """The records in all exports, oldest first."""
+    found = []
+    manifests = sorted(
+        (json.loads(one.read_text())["created"], one) for one in repository.glob("events/2*/manifest.json")
+    )
+    for path in (path for _created, one in manifests for path in one.parent.glob(f"data/{number}.jsonl*")):
+        command = ["zstd", "-dcq", str(path)] if path.suffix == ".zst" else ["cat", str(path)]
+        found += [
+            json.loads(line) for line in subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.splitlines()
+        ]
+    return found
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Do something between the export and the removal."""
+
+    def do(action: Callable[[], object]) -> None:
+        publish = purge.publish
+
+        def published(*args: Any, **named: Any) -> Any:
+            manifest = publish(*args, **named)
+            monkeypatch.setattr(purge, "publish", publish)
+            action()
+            return manifest
+
+        monkeypatch.setattr(purge, "publish", published)
+
+    return do
+
+
+class Ending(Progress):
+    """Ends a run after the first transaction of the removal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun = False
+
+    def start(self, label: str, total: Any = None, unit: str = "") -> None:
+        super().start(label, total, unit)
+        self._begun = label.startswith("Deleting")
+
+    def update(self, done: int) -> None:
+        super().update(done)
+        if self._begun and done:
+            raise Cancelled("Stopped: it was requested.")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_four_steps(kind: str, run: Purge, events: Callable[..., Store], repository: Path, state: Path) -> None:
+    store = events(kind)
+    first = run(store, True)
+    assert not repository.exists()
+    assert not state.exists()
+    assert len(ids(store)) == 2400
+    done = run(store)
+    assert ids(store) == list(range(2, 2401, 2))
+    again = [run(store, check) for check in (True, False)]
+    assert [one["changed"] for one in (first, done, *again)] == [True, True, False, False]
+    for name in ("matched", "deleted", "by_month", "diff"):
+        assert first[name] == done[name]
+    assert (done["deleted"], done["exported"], done["by_month"]) == (1200, 1200, {"2020-03": 1200})
+    assert exported(repository) == [{"id": n, "at": OLD, "note": f"note {n}"} for n in range(1, 2401, 2)]
+    assert [one.name for one in repository.glob("events/2*")] == [done["backup"]]
+    assert not list(state.glob("purge/*"))
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+def test_sqlite_is_left_as_it_was(mode: str, run: Purge, events: Callable[..., Store]) -> None:
+    store = events("sqlite", 50)
+    sql(store, f"PRAGMA journal_mode={mode}")
+    assert run(store)["deleted"] == 50
+    assert sql(store, "PRAGMA journal_mode") == [(mode,)]
+    assert sql(store, "PRAGMA integrity_check") == [("ok",)]
+    assert [one for one in os.listdir(Path(store["path"]).parent) if one.startswith(".day2")] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_written_meanwhile_stays_for_the_next_run(
+    kind: str, run: Purge, events: Callable[..., Store], repository: Path, meanwhile: Any
+) -> None:
+    store = events(kind)
+
+    def write() -> None:
+        sql(store, "UPDATE events SET note = 'late' WHERE id IN (1, 999, 2399)")
+        sql(store, "DELETE FROM events WHERE id IN (3, 1001)")
+        fill(store, 1, 5001)
+
+    meanwhile(write)
+    done = run(store)
+    assert (done["matched"], done["deleted"], done["left_changed"], done["gone"]) == (1200, 1195, 3, 2)
+    assert [one for one in ids(store) if one % 2] == [1, 999, 2399, 5001]
+    assert run(store)["deleted"] == 4
+    assert [one["note"] for one in exported(repository) if one["id"] in (1, 999, 2399)][-3:] == ["late"] * 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_ended_run_is_continued(
+    kind: str, run: Purge, events: Callable[..., Store], repository: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = events(kind, 3000)
+    monkeypatch.setattr("ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.purger._BURST", 0.0)
+    with pytest.raises(Cancelled):
+        run(store, progress=Ending())
+    left = len([one for one in ids(store) if one % 2])
+    assert 0 < left < 3000
+    (backup,) = [one.name for one in repository.glob("events/2*")]
+    assert run(store, True)["resumed"] == backup
+    done = run(store)
+    assert (done["resumed"], done["deleted"], done["exported"], done["gone"]) == (backup, left, 0, 0)
+    assert ids(store) == list(range(2, 6001, 2))
+    assert len(exported(repository)) == 3000
+    assert not list(state.glob("purge/*"))
+
+
+def test_only_a_run_with_the_same_conditions_continues(
+    run: Purge, events: Callable[..., Store], repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = events("sqlite", 2000)
+    monkeypatch.setattr("ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.purger._BURST", 0.0)
+    with pytest.raises(Cancelled):
+        run(store, progress=Ending())
+    left = [one for one in ids(store) if one % 2]
+    corrected = [{"field": "id", "less": left[3]}]
+    done = run(store, where=corrected, time_field="at", older_than="90d")
+    assert (done["resumed"], done["deleted"]) == (None, 3)
+    assert [one for one in ids(store) if one % 2] == left[3:]
+
+
+def test_a_lost_or_damaged_work_list_loses_nothing(
+    run: Purge, events: Callable[..., Store], repository: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = events("sqlite", 2000)
+    monkeypatch.setattr("ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.purger._BURST", 0.0)
+    for damage in (lambda one: one.unlink(), lambda one: os.truncate(one, 1000)):
+        with pytest.raises(Cancelled):
+            run(store, progress=Ending())
+        damage(next(state.glob("purge/*.work")))
+    assert run(store)["resumed"] is None
+    assert ids(store) == list(range(2, 4001, 2))
+    assert {one["id"] for one in exported(repository)} == set(range(1, 4001, 2))
+
+
+def test_a_time_limit(run: Purge, events: Callable[..., Store], repository: Path) -> None:
+    store = events("sqlite", 5)
+    done = run(store, time_limit="0")
+    assert (done["stopped"], done["changed"], done["deleted"]) == ("time_limit", False, 0)
+    assert not list(repository.glob("*/2*"))
+    assert len(ids(store)) == 10
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_everything_is_refused(
+    kind: str, run: Purge, refused: Callable[..., str], events: Callable[..., Store]
+) -> None:
+    store = events(kind, 3)
+    assert "All 6 records of events would be deleted" in refused(store, where=[{"field": "id", "at_least": 0}])
+    assert run(store, where=[{"field": "id", "at_least": 0}], allow_all=True)["deleted"] == 6
+    assert ids(store) == []
+    assert run(store)["changed"] is False
+
+
+def test_times_are_instants_and_not_text(run: Purge, refused: Callable[..., str], stores: Stores) -> None:
+    store = stores("sqlite")
+    sql(store, "CREATE TABLE events (id INTEGER PRIMARY KEY, at)")
+    limit = "2026-08-30T00:00:00"
+    times = {
+        1: "'2026-08-30 00:00:00'",
+        2: "'2026-08-29T23:30:00-01:00'",
+        3: "1788048000",
+        4: "'1788048000'",
+        5: "1788048000000",
+        6: "'2026-08-29T23:59:59'",
+        7: "1788047999",
+        8: "'2026-08-30T00:30:00+01:00'",
+        9: "NULL",
+    }
+    for number, value in times.items():
+        sql(store, f"INSERT INTO events VALUES ({number}, {value})")
+    done = run(store, older_than=limit)
+    assert (done["deleted"], done["without_time"]) == (3, 0)
+    assert ids(store) == [1, 2, 3, 4, 5, 9]
+    sql(store, "INSERT INTO events VALUES (10, ''), (11, '30/08/2026'), (12, '2020-01-01')")
+    assert "2 values of events" in refused(store, older_than=limit)
+    done = run(store, older_than=limit, ignore_bad_times=True)
+    assert (done["deleted"], done["without_time"]) == (1, 2)
+    assert ids(store) == [1, 2, 3, 4, 5, 9, 10, 11]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_keep_last(kind: str, run: Purge, stores: Stores) -> None:
+    store = stores(kind)
+    sql(store, "CREATE TABLE events (id INTEGER PRIMARY KEY, at TEXT, who TEXT)")
+    for number in range(1, 13):  # equal times: the greater key is the newer record
+        who = f"'{'ab'[number % 2]}'" if number < 11 else "NULL"
+        sql(store, f"INSERT INTO events VALUES ({number}, '2020-01-0{1 + number // 4}', {who})")
+    done = run(store, keep_last={"count": 2, "per": ["who"]})
+    assert done["deleted"] == 6
+    assert ids(store) == [7, 8, 9, 10, 11, 12]
+    assert run(store, keep_last={"count": 3, "per": []})["deleted"] == 3
+    assert ids(store) == [10, 11, 12]
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"older_than": None, "time_field": None}, "Neither older_than nor where is set"),
+        ({"time_field": None}, "require time_field"),
+        ({"time_field": "when"}, "time_field: no record of events has a field when. The fields are at, id, note."),
+        ({"where": [{"field": "x", "is": 1}]}, "where: no record of events has a field x"),
+        ({"keep_last": {"count": 1, "per": ["x"]}}, "keep_last.per: no record of events has a field x"),
+        ({"keep_last": {"count": 0, "per": []}}, "must be at least 1"),
+        ({"collection": "nothing"}, "has no collection nothing. The collections are events"),
+        ({"max_wait": "50ms"}, "Set it to 60ms or more"),
+        ({"older_than": "soon"}, "is not a duration"),
+    ],
+    ids=str,
+)
+def test_refusals(
+    params: dict[str, Any], words: str, refused: Callable[..., str], events: Callable[..., Store]
+) -> None:
+    assert words in refused(events("sqlite", 3), **params)
+
+
+def test_other_refusals(refused: Callable[..., str], stores: Stores, run: Purge) -> None:
+    store = stores("sqlite")
+    sql(store, "CREATE TABLE events (a INTEGER, at TEXT)")
+    sql(store, f"INSERT INTO events VALUES (1, '{OLD}'), (2, '{NEW}')")
+    assert "has no key" in refused(store)
+    assert run(store, key=["a"])["deleted"] == 1
+    with pytest.raises(InvalidRequest, match="The types are postgresql and sqlite"):
+        run({"type": "json", "path": "/nowhere.json"})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_references(
+    kind: str, run: Purge, refused: Callable[..., str], events: Callable[..., Store], repository: Path, meanwhile: Any
+) -> None:
+    store = events(kind, 5)
+    child = "CREATE TABLE {0} (id INTEGER PRIMARY KEY, {1} INTEGER REFERENCES {2} (id) ON DELETE CASCADE)"
+    sql(store, child.format("lines", "event", "events"))
+    sql(store, child.format("words", "line", "lines"))
+    sql(store, "INSERT INTO lines VALUES (1, 1), (2, 1), (3, 3), (4, 2)")
+    sql(store, "INSERT INTO words VALUES (1, 1), (2, 3), (3, 4)")
+    assert "CREATE INDEX lines_event ON lines (event)" in refused(store)
+    sql(store, "CREATE INDEX lines_event ON lines (event)")
+    assert "lines.event (3)" in refused(store)
+    assert "CREATE INDEX words_line ON words (line)" in refused(store, references="cascade")
+    sql(store, "CREATE INDEX words_line ON words (line)")
+
+    def write() -> None:  # what refers to a record counts as a part of it
+        sql(store, "INSERT INTO lines VALUES (5, 5)")
+        sql(store, "UPDATE words SET line = 3 WHERE id = 1")
+
+    meanwhile(write)
+    done = run(store, references="cascade")
+    assert (done["matched"], done["deleted"], done["left_changed"], done["dependents"]) == (5, 2, 3, 0)
+    assert ids(store) == [1, 2, 3, 4, 5, 6, 8, 10]
+    done = run(store, references="cascade")
+    assert (done["deleted"], done["dependents"]) == (3, 6)
+    assert ids(store) == [2, 4, 6, 8, 10]
+    assert (sql(store, "SELECT id FROM lines"), sql(store, "SELECT id FROM words")) == ([(4,)], [(3,)])
+    assert {one["id"]: one["event"] for one in exported(repository, 1)} == {1: 1, 2: 1, 3: 3, 5: 5}
+    assert {one["id"]: one["line"] for one in exported(repository, 2)} == {1: 3, 2: 3}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_detach(
+    kind: str, run: Purge, refused: Callable[..., str], events: Callable[..., Store], repository: Path
+) -> None:
+    store = events(kind, 3)
+    sql(store, "CREATE TABLE lines (id INTEGER PRIMARY KEY, event INTEGER REFERENCES events (id))")
+    sql(store, "CREATE INDEX lines_event ON lines (event)")
+    sql(store, "INSERT INTO lines VALUES (1, 1), (2, 2)")
+    done = run(store, references="detach")
+    assert (done["deleted"], done["dependents"]) == (3, 1)
+    assert sql(store, "SELECT id, event FROM lines ORDER BY id") == [(1, None), (2, 2)]
+    assert exported(repository, 1) == [{"id": 1, "event": 1}]
+    sql(store, "CREATE TABLE more (id INTEGER PRIMARY KEY, event INTEGER NOT NULL REFERENCES events (id))")
+    assert "more.event can't be set to null" in refused(store, references="detach")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_odd_names_and_keys(kind: str, run: Purge, stores: Stores, repository: Path) -> None:
+    store = stores(kind)
+    sql(
+        store,
+        """CREATE TABLE "my ""events" ("a%s b" TEXT, "select" TEXT, "wh?en" TEXT, PRIMARY KEY ("a%s b", "select"))""",
+    )
+    sql(store, f"""INSERT INTO "my ""events" VALUES ('é', '%s', '{OLD}'), ('é', '?', '{NEW}'), ('', '''', '{OLD}')""")
+    done = run(store, collection='my "events', time_field="wh?en")
+    assert done["deleted"] == 2
+    assert sql(store, 'SELECT "select" FROM "my ""events"') == [("?",)]
+    assert sorted(one["select"] for one in exported(repository)) == ["%s", "'"]
+
+
+def test_keys_of_all_kinds_in_one_column(run: Purge, stores: Stores) -> None:
+    store = stores("sqlite")
+    connection = sqlite3.connect(store["path"])
+    with connection:
+        connection.execute("CREATE TABLE events (k PRIMARY KEY, at TEXT, v)")
+        for key in ("1", "2.5", "2", "x'31'", "'1'", "CAST(x'ff41' AS TEXT)", "'b'"):
+            connection.execute(f"INSERT INTO events VALUES ({key}, '{OLD}', 9223372036854775807)")
+        connection.execute(f"INSERT INTO events VALUES (1.5, '{NEW}', 0)")
+    connection.close()
+    assert run(store)["deleted"] == 7
+    assert sql(store, "SELECT k FROM events") == [(1.5,)]
+
+
+def test_keys_that_the_database_takes_for_equal(run: Purge, stores: Stores) -> None:
+    store = stores("sqlite")
+    sql(store, "CREATE TABLE events (name TEXT COLLATE NOCASE, at TEXT, PRIMARY KEY (name COLLATE BINARY))")
+    sql(store, f"INSERT INTO events VALUES ('A', '{OLD}'), ('a', '{NEW}')")
+    with pytest.raises(Day2Error, match="takes different keys for the same"):
+        run(store)
+    assert len(sql(store, "SELECT * FROM events")) == 2
+
+
+def test_conditions_on_booleans(run: Purge, events: Callable[..., Store]) -> None:
+    store = events("sqlite", 2, ", success")
+    sql(store, "UPDATE events SET success = id < 3")
+    assert run(store, where=[{"field": "success", "is": False}])["deleted"] == 2
+    sql(store, "UPDATE events SET success = 2 WHERE id = 1")
+    assert run(store, where=[{"field": "success", "is": True}])["deleted"] == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_trigger_that_keeps_a_record(kind: str, run: Purge, events: Callable[..., Store]) -> None:
+    store = events(kind, 3)
+    if kind == "sqlite":
+        sql(store, "CREATE TRIGGER t BEFORE DELETE ON events WHEN old.id = 1 BEGIN SELECT RAISE(IGNORE); END")
+    else:
+        sql(store, "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+        sql(store, "CREATE TRIGGER t BEFORE DELETE ON events FOR EACH ROW WHEN (old.id = 1) EXECUTE FUNCTION keep()")
+    done = run(store)
+    assert (done["deleted"], done["left_changed"]) == (2, 1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_records_are_brought_back(
+    kind: str, run: Purge, events: Callable[..., Store], repository: Path, tmp_path: Path
+) -> None:
+    store = events(kind, 20, ", data BYTEA" if kind == "postgresql" else ", data BLOB")
+    sql(store, "UPDATE events SET data = '\\x00ff'" if kind == "postgresql" else "UPDATE events SET data = x'00ff'")
+    before = sql(store, "SELECT id, at, note FROM events ORDER BY id")
+    run(store)
+    document = tmp_path / "back.json"
+    document.write_text(json.dumps({"events": exported(repository)}))
+    source = {"type": "json", "path": str(document), "values": "exact"}
+    keys = [{"collection": "events", "fields": ["id"]}]
+    migrate(source=source, target=store, on_existing="merge", primary_keys=keys, safety_backup=False)
+    assert sql(store, "SELECT id, at, note FROM events ORDER BY id") == before
+    assert {bytes(row[0]) for row in sql(store, "SELECT data FROM events")} == {b"\0\xff"}
+
+
+def test_an_export_is_no_backup(run: Purge, events: Callable[..., Store], repository: Path) -> None:
+    store = events("sqlite", 3)
+    done = run(store)
+    values = {name: one.get("default") for name, one in restore.ARGUMENTS["argument_spec"].items()}
+    values.update(name="events", repository=str(repository), target=store)
+    with pytest.raises(Day2Error, match="has no good backup"):
+        run_verb(restore, values)
+    with pytest.raises(Day2Error, match="is no backup of a store"):
+        run_verb(restore, {**values, "backup": done["backup"]})
+
+
+def test_an_encrypted_export(
+    run: Purge, events: Callable[..., Store], repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipient = new_key(tmp_path).recipient
+    store = events("sqlite", 2000)
+    monkeypatch.setattr("ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.purger._BURST", 0.0)
+    with pytest.raises(Cancelled):
+        run(store, progress=Ending(), encrypt_to=[recipient])
+    done = run(store, encrypt_to=[recipient])
+    assert (done["resumed"] is not None, done["exported"]) == (True, 0)
+    assert ids(store) == list(range(2, 4001, 2))
+    assert b"note" not in b"".join(one.read_bytes() for one in repository.rglob("*") if one.is_file())
