@@ -98,7 +98,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Delete audit records after 90 days, but keep the last 100 of each user
+- name: Delete requests after 90 days, but keep the last 100 of each status
   day2.ops.purge:
     store:
       type: sqlite

@@ -56,7 +56,6 @@ ARGUMENTS: dict[str, Any] = {
         **ENCRYPTION,
         **COMPRESSION,
     ),
-    "required_by": {"older_than": "time_field", "keep_last": "time_field"},
 }
 
 

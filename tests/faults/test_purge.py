@@ -1,0 +1,181 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Purges that are killed while an application writes, and that run out of disk space: the books agree in the end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.day2.ops.tests.faults.support import run, run_with, steps
+from ansible_collections.day2.ops.tests.faults.verb import run_verb
+
+COUNT = 3000
+KILLS = 25 * int(os.environ.get("EXAMPLES", "1"))
+OLD, NEW = "2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
+
+
+def make(path: Path, mode: str, count: int) -> None:
+    """A table in which every seventh record is new."""
+    for one in path.parent.glob(path.name + "*"):
+        one.unlink()
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute(f"PRAGMA journal_mode={mode}")
+        database.execute("CREATE TABLE events (id INTEGER PRIMARY KEY, at TEXT, note TEXT)")
+    fill(path, 1, count)
+
+
+def fill(path: Path, first: int, count: int) -> None:
+    rows = [(n, OLD if n % 7 else NEW, f"note {n}") for n in range(first, first + count)]
+    with contextlib.closing(sqlite3.connect(path, timeout=60)) as database, database:
+        database.executemany("INSERT INTO events VALUES (?, ?, ?)", rows)
+
+
+def params_of(tmp_path: Path) -> dict[str, Any]:
+    return {
+        "store": {"type": "sqlite", "path": str(tmp_path / "events.db")},
+        "collection": "events",
+        "time_field": "at",
+        "older_than": "90d",
+        "allow_all": True,
+        "max_wait": "60ms",
+        "repository": str(tmp_path / "backups"),
+        "name": "events",
+    }
+
+
+def application(path: Path, log: Path, stop: Path) -> None:
+    """Change old records at random until told to stop, and note what was committed."""
+    chosen = random.Random(1)
+    connection = sqlite3.connect(path, timeout=60, isolation_level=None)
+    with log.open("w") as noted:
+        for number in range(10**9):
+            if stop.exists():
+                return
+            record = chosen.randrange(1, connection.execute("SELECT max(id) FROM events").fetchone()[0] + 1)
+            change = "UPDATE events SET note = ? WHERE id = ? AND at = ?"
+            if connection.execute(change, (f"new {number}", record, OLD)).rowcount:
+                noted.write(f"{record} new {number}\n")
+            time.sleep(0.001)
+
+
+def child(action: Any, *arguments: Any) -> int:
+    """A process that does this. Its exit status is not 0 if that failed."""
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            action(*arguments)
+            status = 0
+        finally:
+            os._exit(status)
+    return pid
+
+
+@contextlib.contextmanager
+def writing(path: Path, log: Path) -> Iterator[None]:
+    stop = log.with_suffix(".stop")
+    pid = child(application, path, log, stop)
+    try:
+        yield
+    finally:
+        stop.touch()
+        _pid, status = os.waitpid(pid, 0)
+    assert status == 0
+
+
+def exported(repository: Path) -> dict[int, list[str]]:
+    """The notes with which each record was exported, oldest first."""
+    found: dict[int, list[str]] = {}
+    manifests = sorted((json.loads(one.read_text())["created"], one) for one in repository.glob("*/2*/manifest.json"))
+    for _created, manifest in manifests:
+        for path in manifest.parent.glob("data/*"):
+            command = ["zstd", "-dcq", str(path)] if path.suffix == ".zst" else ["gzip", "-dc", str(path)]
+            text = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+            for record in map(json.loads, text.splitlines()):
+                found.setdefault(record["id"], []).append(record["note"])
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAY2_STATE", str(tmp_path / "state"))
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+def test_kills_beside_an_application(mode: str, tmp_path: Path) -> None:
+    path, log, params = tmp_path / "events.db", tmp_path / "log", params_of(tmp_path)
+    make(path, mode, COUNT)
+    chosen, most, killed = random.Random(mode), COUNT, 0
+    longest = 0.5
+    with writing(path, log):
+        while killed < KILLS:
+            began = time.monotonic()
+            pid = child(run_verb, "purge", params)
+            time.sleep(chosen.uniform(0, longest))
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            _pid, status = os.waitpid(pid, 0)
+            assert status in (0, signal.SIGKILL)
+            killed += status == signal.SIGKILL
+            if status == 0:  # it was quicker than expected
+                longest = 1.2 * (time.monotonic() - began)
+                fill(path, most + 1, COUNT)
+                most += COUNT
+            else:
+                longest = min(1.2, 1.1 * longest)
+    last = {number: f"note {number}" for number in range(1, most + 1)}
+    for line in log.read_text().splitlines():
+        number, _space, note = line.partition(" ")
+        last[int(number)] = note
+    again = run("purge", params)
+    assert again.status == 0, again.error
+    assert run("purge", params).result["changed"] is False
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert [row[0] for row in database.execute("SELECT id FROM events ORDER BY id")] == list(range(7, most + 1, 7))
+    found = exported(tmp_path / "backups")
+    for number, note in last.items():
+        if number % 7:
+            # as it was in the end, and before that only with other content
+            assert found[number][-1] == note, (number, found[number])
+            assert len(set(found[number])) == len(found[number]), (number, found[number])
+    assert not list((tmp_path / "state").glob("purge/*"))
+
+
+@pytest.mark.parametrize("fault", ["signal=KILL", "error=ENOSPC"])
+def test_a_fault_at_each_step(fault: str, tmp_path: Path) -> None:
+    path, repository, params = tmp_path / "events.db", tmp_path / "backups", params_of(tmp_path)
+    make(path, "wal", 70)
+    found = steps("purge", params, tmp_path / "log")
+    met = 0
+    for step in found[:: max(1, len(found) // 12)]:
+        make(path, "wal", 70)
+        subprocess.run(["rm", "-rf", str(repository), str(tmp_path / "state")], check=True)
+        ended = run_with(fault, step, "purge", params)
+        assert ended.status in (0, 3) or ended.killed, (step, ended.error)
+        met += ended.status != 0
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            left = {row[0] for row in database.execute("SELECT id FROM events")}
+        assert set(range(1, 71)) - left <= set(exported(repository)), step
+        again = run("purge", params)
+        assert again.status == 0, (step, again.error)
+        notes = exported(repository)
+        assert {number: note for number, note in notes.items() if len(set(note)) > 1} == {}, step
+        assert sorted(notes) == [number for number in range(1, 71) if number % 7], step
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            assert [row[0] for row in database.execute("SELECT id FROM events")] == list(range(7, 71, 7)), step
+        assert run("purge", params).result["changed"] is False
+    assert met > 5
