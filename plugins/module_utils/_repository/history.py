@@ -13,7 +13,7 @@ from .._core.errors import DamagedBackup, InvalidRequest, RepositoryError
 from .._core.units import format_time, parse_time
 from .base import Listed, Repository
 from .encryption import PLANTED, Encryption, is_planted
-from .manifest import CONTENT, MANIFEST, SAFETY, Manifest
+from .manifest import CONTENT, MANIFEST, ORDINARY, Manifest
 from .owner import Owner, is_of_host, owners_of
 from .reading import Problem, load, quick_problems
 from .recognition import has_tags
@@ -44,7 +44,7 @@ class Entry(NamedTuple):
     @property
     def counts(self) -> bool:
         """Whether it can be latest, has an age and is subject to `keep`. Damaged, safety and future backups are not."""
-        return self.manifest is not None and not self.problems and self.manifest.kind != SAFETY and not self.future
+        return self.manifest is not None and not self.problems and self.manifest.kind in ORDINARY and not self.future
 
     @property
     def complaints(self) -> list[Problem]:
@@ -88,7 +88,7 @@ class History(NamedTuple):
 
     def others(self, owner: Owner) -> list[tuple[Owner, list[Manifest]]]:
         """The other owners in the set and their backups. Safety backups do not make a host an owner."""
-        own = [one.manifest for one in self.entries if one.manifest is not None and one.manifest.kind != SAFETY]
+        own = [one.manifest for one in self.entries if one.manifest is not None and one.manifest.kind in ORDINARY]
         return owners_of(one for one in own if not owner.owns(one))
 
     def current_until(self, manifest: Manifest) -> datetime:

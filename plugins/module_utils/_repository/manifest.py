@@ -35,7 +35,8 @@ BACKUP = "backup"  # an ordinary one
 REFERENCE = "reference"  # as a backup, but its data is kept elsewhere, and its files only refer to it
 SAFETY = "safety"  # what a restore or migration has replaced: restored by its id only; may have no data (FORMAT.md)
 PURGE = "purge"  # an export of records before they were deleted: no backup of a store, and restored by hand
-KINDS = (BACKUP, REFERENCE, SAFETY, PURGE)
+ORDINARY = (BACKUP, REFERENCE)  # what can count as a backup
+KINDS = (*ORDINARY, SAFETY, PURGE)
 
 ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 SET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

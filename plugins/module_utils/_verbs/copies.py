@@ -19,7 +19,7 @@ from .._repository.copying import Copying
 from .._repository.encryption import check_plain_allowed, release, require, required_since
 from .._repository.history import Entry, History, read_history, remember_confirmed, remember_verified, retained, select
 from .._repository.location import check_exists
-from .._repository.manifest import REFERENCE, SAFETY, Manifest, random_id
+from .._repository.manifest import ORDINARY, REFERENCE, Manifest, random_id
 from .._repository.owner import Owner, names_of, owner_of, owners_of
 from .._repository.recognition import is_copy_of
 from .._repository.retention import Decision, Keep
@@ -133,7 +133,7 @@ def plan(request: CopyRequest, check: bool) -> Iterator[CopyPlan]:
         history = read_history(request.target, request.name)
         selected = [_as_copied(request, history, one) for one in chosen]
         # as in `backup`, safety backups do not make a host an owner
-        _check_owner(request, history, [one.manifest for one in selected if one.manifest.kind != SAFETY])
+        _check_owner(request, history, [one.manifest for one in selected if one.manifest.kind in ORDINARY])
         existing, missing, refused = _compared(request, history, selected)
         _check_encryption(request, history, [one.manifest for one in missing])
         decisions = _decisions(request, history, selected, missing)
@@ -251,7 +251,7 @@ def _instead(backup_id: str, good: Iterable[Manifest]) -> str:
 
 def _check_owner(request: CopyRequest, history: History, selected: Sequence[Manifest]) -> None:
     """A set belongs to a host and its stores: refuse to mix it with that of another owner."""
-    there = [one.manifest for one in history.entries if one.manifest is not None and one.manifest.kind != SAFETY]
+    there = [one.manifest for one in history.entries if one.manifest is not None and one.manifest.kind in ORDINARY]
     if request.take_over or not there:
         return
     for one in selected:
@@ -303,7 +303,7 @@ def _decisions(
     """What the policy says of the backups in the target, and of those that it lacks, of the owners that are copied."""
     reasons: dict[str, list[str]] = {}
     whole = history._replace(entries=(*history.entries, *(one.entry for one in missing)))
-    ordinary = [one.entry.manifest for one in selected if one.manifest.kind != SAFETY]
+    ordinary = [one.entry.manifest for one in selected if one.manifest.kind in ORDINARY]
     owners = [owner for owner, _backups in owners_of(one for one in ordinary if one is not None)]
     for owner in [request.owner] if request.owner is not None else owners:
         for decision in retained(whole.of(owner), request.keep):

@@ -21,7 +21,7 @@ from .._repository.directory import DirectoryRepository
 from .._repository.encryption import check_trusted
 from .._repository.history import History, read_history, select
 from .._repository.location import ACCESS, check_exists, is_elsewhere, open_repository
-from .._repository.manifest import ID, SAFETY, SET, Manifest
+from .._repository.manifest import ID, ORDINARY, SET, Manifest
 from .._repository.opening import check_opened
 from .._repository.owner import make_owner, names_of, owner_of, owners_of, this_host
 from .._repository.reading import load
@@ -95,7 +95,7 @@ def _chosen(
         history = _tagged(choice, name, _own(choice, name, stores, history))
     manifest = select(history, choice.backup, choice.at, name)
     other = choice.host is not None and manifest.opened and choice.host.casefold() != manifest.host.casefold()
-    if other and manifest.kind != SAFETY:  # a safety backup has the name of this host, and is selected by id
+    if other and manifest.kind in ORDINARY:  # a safety backup has the name of this host, and is selected by id
         raise RepositoryError(
             f"Backup {manifest.id} is not of host {choice.host}, but of {owner_of(manifest)}.",
             "Omit host to restore it anyway.",
