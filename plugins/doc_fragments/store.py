@@ -271,13 +271,30 @@ options:
             those (its C(kind) is V(reference)), and has the settings that AWS does not restore. It can't be compared
             with the tables, so that C(max_age) is required. C(keep) removes the backups in AWS together with their
             references.
+          - V(s3_export) has AWS export the tables to S3 from point-in-time recovery, which it does without consuming
+            read capacity, and waits for it. What S3 has is compared with the manifest of each export. The backup here
+            refers to them, as with V(native), and C(keep) removes their files.
         type: str
-        choices: [export, native]
+        choices: [export, native, s3_export]
       recovery_period:
         description:
-          - For V(dynamodb) with C(method=native), how many days (1 to 35) the point-in-time recovery of the tables must
-            reach back. It is switched on or changed if necessary. By default, it is left as it is.
+          - For V(dynamodb) with C(method=native) or V(s3_export), how many days (1 to 35) the point-in-time recovery of
+            the tables must reach back. It is switched on or changed if necessary. By default, it is left as it is.
         type: int
+      export_to:
+        description: For V(dynamodb) with C(method=s3_export), where AWS writes the exports.
+        type: dict
+        suboptions:
+          bucket:
+            description:
+              - Name of the bucket. AWS must be allowed to write there with the credentials of the task. Required.
+            type: str
+          prefix:
+            description: What comes before the folder C(AWSDynamoDB) there.
+            type: str
+          endpoint_url:
+            description: URL of the endpoint of S3, if it is not one of Amazon's. It is needed for restores, too.
+            type: str
       max_read_units:
         description:
           - For V(dynamodb), how many units of read capacity a backup or restore may consume per second, in all tables
@@ -551,13 +568,30 @@ options:
             those (its C(kind) is V(reference)), and has the settings that AWS does not restore. It can't be compared
             with the tables, so that C(max_age) is required. C(keep) removes the backups in AWS together with their
             references.
+          - V(s3_export) has AWS export the tables to S3 from point-in-time recovery, which it does without consuming
+            read capacity, and waits for it. What S3 has is compared with the manifest of each export. The backup here
+            refers to them, as with V(native), and C(keep) removes their files.
         type: str
-        choices: [export, native]
+        choices: [export, native, s3_export]
       recovery_period:
         description:
-          - For V(dynamodb) with C(method=native), how many days (1 to 35) the point-in-time recovery of the tables must
-            reach back. It is switched on or changed if necessary. By default, it is left as it is.
+          - For V(dynamodb) with C(method=native) or V(s3_export), how many days (1 to 35) the point-in-time recovery of
+            the tables must reach back. It is switched on or changed if necessary. By default, it is left as it is.
         type: int
+      export_to:
+        description: For V(dynamodb) with C(method=s3_export), where AWS writes the exports.
+        type: dict
+        suboptions:
+          bucket:
+            description:
+              - Name of the bucket. AWS must be allowed to write there with the credentials of the task. Required.
+            type: str
+          prefix:
+            description: What comes before the folder C(AWSDynamoDB) there.
+            type: str
+          endpoint_url:
+            description: URL of the endpoint of S3, if it is not one of Amazon's. It is needed for restores, too.
+            type: str
       max_read_units:
         description:
           - For V(dynamodb), how many units of read capacity a backup or restore may consume per second, in all tables
@@ -832,13 +866,30 @@ options:
             those (its C(kind) is V(reference)), and has the settings that AWS does not restore. It can't be compared
             with the tables, so that C(max_age) is required. C(keep) removes the backups in AWS together with their
             references.
+          - V(s3_export) has AWS export the tables to S3 from point-in-time recovery, which it does without consuming
+            read capacity, and waits for it. What S3 has is compared with the manifest of each export. The backup here
+            refers to them, as with V(native), and C(keep) removes their files.
         type: str
-        choices: [export, native]
+        choices: [export, native, s3_export]
       recovery_period:
         description:
-          - For V(dynamodb) with C(method=native), how many days (1 to 35) the point-in-time recovery of the tables must
-            reach back. It is switched on or changed if necessary. By default, it is left as it is.
+          - For V(dynamodb) with C(method=native) or V(s3_export), how many days (1 to 35) the point-in-time recovery of
+            the tables must reach back. It is switched on or changed if necessary. By default, it is left as it is.
         type: int
+      export_to:
+        description: For V(dynamodb) with C(method=s3_export), where AWS writes the exports.
+        type: dict
+        suboptions:
+          bucket:
+            description:
+              - Name of the bucket. AWS must be allowed to write there with the credentials of the task. Required.
+            type: str
+          prefix:
+            description: What comes before the folder C(AWSDynamoDB) there.
+            type: str
+          endpoint_url:
+            description: URL of the endpoint of S3, if it is not one of Amazon's. It is needed for restores, too.
+            type: str
       max_read_units:
         description:
           - For V(dynamodb), how many units of read capacity a backup or restore may consume per second, in all tables
@@ -1175,13 +1226,30 @@ options:
             those (its C(kind) is V(reference)), and has the settings that AWS does not restore. It can't be compared
             with the tables, so that C(max_age) is required. C(keep) removes the backups in AWS together with their
             references.
+          - V(s3_export) has AWS export the tables to S3 from point-in-time recovery, which it does without consuming
+            read capacity, and waits for it. What S3 has is compared with the manifest of each export. The backup here
+            refers to them, as with V(native), and C(keep) removes their files.
         type: str
-        choices: [export, native]
+        choices: [export, native, s3_export]
       recovery_period:
         description:
-          - For V(dynamodb) with C(method=native), how many days (1 to 35) the point-in-time recovery of the tables must
-            reach back. It is switched on or changed if necessary. By default, it is left as it is.
+          - For V(dynamodb) with C(method=native) or V(s3_export), how many days (1 to 35) the point-in-time recovery of
+            the tables must reach back. It is switched on or changed if necessary. By default, it is left as it is.
         type: int
+      export_to:
+        description: For V(dynamodb) with C(method=s3_export), where AWS writes the exports.
+        type: dict
+        suboptions:
+          bucket:
+            description:
+              - Name of the bucket. AWS must be allowed to write there with the credentials of the task. Required.
+            type: str
+          prefix:
+            description: What comes before the folder C(AWSDynamoDB) there.
+            type: str
+          endpoint_url:
+            description: URL of the endpoint of S3, if it is not one of Amazon's. It is needed for restores, too.
+            type: str
       max_read_units:
         description:
           - For V(dynamodb), how many units of read capacity a backup or restore may consume per second, in all tables

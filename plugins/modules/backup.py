@@ -223,7 +223,7 @@ backup:
       sample: /var/backups/day2/hawkfish/20250630T120000Z-3f2a9c1b
     kind:
       description: >-
-        V(backup); V(reference) for one whose data AWS keeps (C(method=native) of a DynamoDB source); or V(safety) for data
+        V(backup); V(reference) for one whose data AWS keeps (C(method) of a DynamoDB source); or V(safety) for data
         that a restore replaced.
       type: str
       sample: backup
@@ -336,7 +336,7 @@ backup:
               type: str
               sample: arn:aws:dynamodb:eu-central-1:123456789012:table/hostfactory_machines/backup/01751284800000-3f2a9c1b
             label:
-              description: Its name in AWS.
+              description: Its name in AWS. Of an export, its address in S3.
               type: str
               sample: day2-20250630T120000Z-3f2a9c1b
             created:
@@ -347,6 +347,10 @@ backup:
               description: Its size according to AWS. V(none) if this is unknown.
               type: int
               sample: 52428800
+            items:
+              description: Number of items in an export. V(none) for others.
+              type: int
+              sample: 1250
 reason:
   description:
     - Why a backup was written (V(new), V(changed), V(tags), V(recipients), V(key), V(import)) or not written

@@ -18,7 +18,7 @@ from .arguments import NamedStore
 
 def refers(entry: NamedStore) -> bool:
     """Whether a backup of the store only refers to one elsewhere."""
-    return isinstance(entry.store, Referring) and entry.store.refers
+    return bool(getattr(entry.store, "refers", False))  # asking for the protocol makes newer Pythons import inspect
 
 
 def kind_of(stores: Sequence[NamedStore]) -> str:
@@ -57,7 +57,7 @@ def why_outdated(stores: Sequence[NamedStore], newest: Manifest) -> str:
     parts = {part.name: part for part in newest.sources}
     for entry in stores:
         store, part = entry.store, parts.get(entry.name)
-        if not isinstance(store, Referring) or not store.refers:
+        if not refers(entry) or not isinstance(store, Referring):
             continue
         if part is None or part.parameters != store.parameters():
             return "the newest backup was made with other options"

@@ -22,8 +22,11 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.backup.native import NativeBackups
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.backup.settings import enable_recovery
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.client import Client
+from tests.services.botocore_loader import one_loader
 from tests.services.s3 import CREDENTIALS, REGION, ministack
 from tests.unit.module_utils._verbs.conftest import Run
+
+__all__ = ["one_loader"]
 
 _numbers = itertools.count()
 

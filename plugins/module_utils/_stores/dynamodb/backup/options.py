@@ -13,8 +13,12 @@ _NAMES = {"type": "list", "elements": "str"}
 OPTIONS: dict[str, dict[str, Any]] = {
     **{name: spec for name, spec in CONNECTION.items() if name != "tables"},
     "tables": {"type": "dict", "options": {"include": _NAMES, "exclude": _NAMES}},
-    "method": {"type": "str", "choices": ["export", "native"]},
+    "method": {"type": "str", "choices": ["export", "native", "s3_export"]},
     "recovery_period": {"type": "int"},
+    "export_to": {
+        "type": "dict",
+        "options": {"bucket": {"type": "str"}, "prefix": {"type": "str"}, "endpoint_url": {"type": "str"}},
+    },
     "jobs": {"type": "int"},
     "max_read_units": {"type": "int"},
     "read_twice": {"type": "bool"},

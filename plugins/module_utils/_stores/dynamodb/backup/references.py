@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Protocol
 
 from ...._core.errors import Day2Error, SourceError
+from ...._core.progress import Progress
 from ...base import Sink, Snapshot
 from ..client import Client
 from ..tables import Table
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .store import DynamodbStore
 
 FILE = "references.jsonl"
+S3_EXPORT = "s3_export"
 
 
 def references_of(details: Mapping[str, Any]) -> list[Reference]:
@@ -28,8 +30,28 @@ def references_of(details: Mapping[str, Any]) -> list[Reference]:
     return [Reference(**one) for one in details.get("references") or ()]
 
 
-def engine_of(store: DynamodbStore) -> NativeBackups:
-    """What makes the backups."""
+class Engine(Protocol):
+    """How AWS keeps the backups of a method."""
+
+    def start(self, name: str, table: Table) -> Reference:
+        """Begin a backup of the table of a collection. Raises SourceError."""
+
+    def complete(self, reference: Reference, progress: Progress) -> Reference:
+        """Wait until it is complete, and check it. Returns it with its figures. Raises SourceError."""
+
+    def trouble(self, reference: Reference) -> str:
+        """Why it can't be restored, as a clause; "" if it can. Raises SourceError if AWS does not tell."""
+
+    def remove(self, reference: Reference) -> None:
+        """Remove it, if it exists. Raises SourceError."""
+
+
+def engine_of(store: DynamodbStore, method: str) -> Engine:
+    """What makes the backups of a method."""
+    if method == S3_EXPORT:
+        from .s3_export import S3Exports  # only here: see registry.py
+
+        return S3Exports(store)
     return NativeBackups(store.client)
 
 
@@ -48,7 +70,9 @@ def take(store: DynamodbStore, sink: Sink, made: list[Reference]) -> Snapshot:
         raise SourceError(" ".join(notes), "Nothing was published. Run again, or omit strict.")
     if store.recovery_period is not None:
         settings = _recoverable(store, tables, settings, sink.dry)
-    engine = engine_of(store)
+    if store.method == S3_EXPORT:
+        _check_exportable(store, tables, settings)
+    engine = engine_of(store, store.method)
     if not sink.dry:
         sink.progress.start(f"Backing up {len(tables)} DynamoDB tables in AWS", len(tables), "tables")
         for name, table in tables.items():
@@ -89,7 +113,7 @@ def outdated(store: DynamodbStore, details: Mapping[str, Any]) -> str:
     has, wanted = {one.name for one in references}, set(store.selected())
     if has != wanted:
         return f"the tables are no longer the same ({', '.join(sorted(has ^ wanted))})"
-    engine = engine_of(store)
+    engine = engine_of(store, str(details["method"]))
     for reference in references:
         trouble = engine.trouble(reference)
         if trouble:
@@ -102,9 +126,9 @@ def outdated(store: DynamodbStore, details: Mapping[str, Any]) -> str:
     return ""
 
 
-def remove(store: DynamodbStore, references: Sequence[Reference]) -> None:
+def remove(store: DynamodbStore, references: Sequence[Reference], method: str) -> None:
     """Remove what a backup refers to. One that can't be removed does not keep the others. Raises SourceError."""
-    engine, problems = engine_of(store), []
+    engine, problems = engine_of(store, method), []
     for reference in references:
         try:
             engine.remove(reference)
@@ -141,6 +165,15 @@ def _recoverable(
                 "Check whether something else changes it.",
             )
     return found
+
+
+def _check_exportable(store: DynamodbStore, tables: Mapping[str, Table], settings: Mapping[str, Settings]) -> None:
+    off = [tables[name].name for name, one in settings.items() if one.recovery_period is None]
+    if off and store.recovery_period is None:
+        raise SourceError(
+            f"AWS exports from point-in-time recovery only, which is off for: {', '.join(sorted(off))}.",
+            "Set recovery_period to switch it on.",
+        )
 
 
 def _period(client: Client, table: Table) -> Optional[int]:

@@ -16,7 +16,7 @@ from ...._core.units import format_time
 from ...base import Change, Copy, Restoration
 from ..tables import Table, drop_table, find_table
 from .native import Reference, ask, follow
-from .references import FILE, engine_of, references_of
+from .references import FILE, S3_EXPORT, engine_of, references_of
 from .settings import Addition, Settings, additions, differing, read_settings, settings_from, unprotect
 
 if TYPE_CHECKING:
@@ -42,14 +42,16 @@ class ReferenceRestoration:
     def __init__(self, store: DynamodbStore, copy: Copy, only: Sequence[str]) -> None:
         _read(copy)
         self._progress = copy.progress
-        parameters = _overrides(store)
+        method = str(copy.details["method"])
+        parameters = {} if method == S3_EXPORT else _overrides(store)
         references = _chosen(store, references_of(copy.details), only)
         store.replaced = []
+        kind = _table_of(store, method)
         self._tables = [
-            _NewTable(store, one, settings_from(copy.details["tables"][one.name]["settings"]), parameters)
+            kind(store, one, settings_from(copy.details["tables"][one.name]["settings"]), parameters)
             for one in references
         ]
-        engine = engine_of(store)
+        engine = engine_of(store, method)
         for one in self._tables:
             one.check(engine.trouble(one.reference) if store.restore_time is None and one.missing else "")
         changed = [one for one in self._tables if one.changed]
@@ -93,29 +95,31 @@ class ReferenceRestoration:
             raise TargetError(problem)
 
 
-class _NewTable:
-    """One table that AWS restores. `missing`: it does not exist yet; `made`: this run has begun to restore it."""
+class NewTable:
+    """One table that AWS restores. `missing`: it does not exist yet; `made`: this run has begun to restore it;
+    `underway`: an earlier run has.
+    """
 
     def __init__(
         self, store: DynamodbStore, reference: Reference, settings: Settings, parameters: Mapping[str, Any]
     ) -> None:
-        self._store, self.reference = store, reference
-        self._settings, self._parameters = settings, parameters
+        self.store, self.reference = store, reference
+        self.settings, self._parameters = settings, parameters
         self.name = store.table_of(reference.name)
         self.made = False
         found = self._find()
         self.missing = found is None
         self.notes: list[str] = []
         self._additions: list[Addition] = []
-        self._underway = found is not None and found.status == "CREATING"
+        self.underway = found is not None and found.status == "CREATING"
         if found is not None:
-            self._check_origin(found)
-            if not self._underway:
+            self.check_origin(found)
+            if not self.underway:
                 self._compare(found)
 
     @property
     def changed(self) -> bool:
-        return self.missing or self._underway or bool(self._additions)
+        return self.missing or self.underway or bool(self._additions)
 
     @property
     def added(self) -> list[str]:
@@ -129,8 +133,8 @@ class _NewTable:
             raise RepositoryError(
                 f"AWS can't restore the DynamoDB table {self.reference.table}: {trouble}.", "Choose another backup."
             )
-        if self.missing and self._store.restore_time is not None:
-            self._check_time(self._store.restore_time)
+        if self.missing and self.store.restore_time is not None:
+            self._check_time(self.store.restore_time)
 
     def start(self, progress: Progress) -> None:
         """Have AWS begin. Raises TargetError."""
@@ -140,7 +144,7 @@ class _NewTable:
 
         def begun() -> bool:
             try:
-                self._begin()
+                self.begin()
             except TargetError as exc:  # AWS restores 50 tables of an account at a time
                 if "LimitExceededException" not in exc.message or time.monotonic() > until:
                     raise
@@ -168,7 +172,7 @@ class _NewTable:
         self._compare(found[-1])
         for one in self._additions:
             one.make()
-        self.missing = self._underway = False
+        self.missing = self.underway = False
 
     def undo(self) -> None:
         """Remove the table if this run has begun to restore it. Raises TargetError."""
@@ -176,12 +180,12 @@ class _NewTable:
             return
         found = self._find()
         if found is not None and found.described.get("DeletionProtectionEnabled"):
-            unprotect(self._store.client, self.name)
-        drop_table(self._store.client, self.name)
+            unprotect(self.store.client, self.name)
+        drop_table(self.store.client, self.name)
         self.made = False
 
-    def _begin(self) -> None:
-        at, reference = self._store.restore_time, self.reference
+    def begin(self) -> None:
+        at, reference = self.store.restore_time, self.reference
         arguments: dict[str, Any] = {"TargetTableName": self.name, **self._parameters}
         if at is None:
             operation, arguments["BackupArn"] = "restore_table_from_backup", reference.arn
@@ -189,42 +193,46 @@ class _NewTable:
             operation = "restore_table_to_point_in_time"
             arguments.update(SourceTableArn=reference.table_arn, RestoreDateTime=at)
         what = f"Restoring the DynamoDB table {reference.table} as {self.name} in AWS"
-        ask(self._store.client, what, operation, TargetError, **arguments)
+        ask(self.store.client, what, operation, TargetError, **arguments)
 
     def _find(self) -> Optional[Table]:
-        return find_table(self._store.client, self.name, TargetError)
+        return find_table(self.store.client, self.name, TargetError)
 
     def _compare(self, table: Table) -> None:
-        current = read_settings(self._store.client, table)
-        self._additions = additions(self._store.client, table, self._settings, current)
-        different = differing(self._settings, current, self._additions)
+        current = read_settings(self.store.client, table)
+        self._additions = additions(self.store.client, table, self.settings, current)
+        different = differing(self.settings, current, self._additions)
         self.notes = [
             *(
                 [f"The DynamoDB table {self.name} has otherwise than the backup: {', '.join(different)}."]
                 * bool(different)
             ),
-            *(f"Not restored of the DynamoDB table {self.name}: {one}." for one in self._settings.elsewhere),
+            *(f"Not restored of the DynamoDB table {self.name}: {one}." for one in self.settings.elsewhere),
         ]
 
-    def _check_origin(self, table: Table) -> None:
+    def check_origin(self, table: Table) -> None:
         """A table that exists is only accepted if AWS says that it was restored from the same backup."""
         summary = table.described.get("RestoreSummary") or {}
-        if self._store.restore_time is None:
+        if self.store.restore_time is None:
             same = summary.get("SourceBackupArn") == self.reference.arn
         else:
             at = summary.get("RestoreDateTime")
             same = summary.get("SourceTableArn") == self.reference.table_arn and not summary.get("SourceBackupArn")
-            same = same and at is not None and _seconds(at) == _seconds(self._store.restore_time)
+            same = same and at is not None and _seconds(at) == _seconds(self.store.restore_time)
         if not same:
-            raise TargetError(
-                f"The DynamoDB table {self.name} exists, and AWS restores only into new tables.",
-                "Set another prefix of the target, or remove or rename the table.",
-            )
+            raise self.exists()
+
+    def exists(self) -> TargetError:
+        """The error for a table that is in the way."""
+        return TargetError(
+            f"The DynamoDB table {self.name} exists, and AWS restores only into new tables.",
+            "Set another prefix of the target, or remove or rename the table.",
+        )
 
     def _check_time(self, at: datetime) -> None:
         table = self.reference.table
         what = f"Reading the point-in-time recovery of the DynamoDB table {table}"
-        answer = ask(self._store.client, what, "describe_continuous_backups", RepositoryError, TableName=table)
+        answer = ask(self.store.client, what, "describe_continuous_backups", RepositoryError, TableName=table)
         found = answer["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription") or {}
         if found.get("PointInTimeRecoveryStatus") != "ENABLED":
             raise RepositoryError(
@@ -238,6 +246,20 @@ class _NewTable:
                 f"{format_time(first)} and {format_time(last)}.",
                 "Choose a time between these.",
             )
+
+
+def _table_of(store: DynamodbStore, method: str) -> type[NewTable]:
+    """How the tables of a method are made. Raises InvalidRequest for what the method does not have."""
+    if method != S3_EXPORT:
+        return NewTable
+    from .restore_import import ImportedTable  # only here: see registry.py
+
+    if store.restore_time is not None or store.overrides:
+        raise InvalidRequest(
+            "restore_time and overrides are not possible for this backup, as it was exported to S3.",
+            "Omit them, or choose a backup that was made with method=native.",
+        )
+    return ImportedTable
 
 
 def _seconds(at: datetime) -> int:
@@ -275,7 +297,7 @@ def _chosen(store: DynamodbStore, references: Sequence[Reference], only: Sequenc
     return [one for one in references if one.name in names]
 
 
-def _undo(tables: Sequence[_NewTable]) -> str:
+def _undo(tables: Sequence[NewTable]) -> str:
     """Remove the new tables. Returns what stays, as sentences."""
     problems = []
     for one in tables:

@@ -49,11 +49,8 @@ class DynamodbStore:
         self.method: str = options.get("method") or "export"
         self.refers = self.method != "export"
         self.recovery_period = _positive(options, "recovery_period")
-        if self.recovery_period is not None and (self.recovery_period > _LONGEST_PERIOD or not self.refers):
-            raise InvalidRequest(
-                f"recovery_period is {self.recovery_period}, with method={self.method}.",
-                f"Set it to 1 to {_LONGEST_PERIOD} days with method=native, or omit it.",
-            )
+        self.export_to: Mapping[str, Any] = options.get("export_to") or {}
+        self._check_method()
         self.restore_time = parse_time(options["restore_time"]) if options.get("restore_time") else None
         self.overrides: Mapping[str, Any] = options.get("overrides") or {}
         self.selection = Selection(options.get("tables") or {})
@@ -67,12 +64,31 @@ class DynamodbStore:
         self.replaced: Optional[Sequence[str]] = None
         self._made: list[Reference] = []  # in AWS, by this run
 
+    def _check_method(self) -> None:
+        days = self.recovery_period
+        if days is not None and (days > _LONGEST_PERIOD or not self.refers):
+            raise InvalidRequest(
+                f"recovery_period is {days}, with method={self.method}.",
+                f"Set it to 1 to {_LONGEST_PERIOD} days with method=native or s3_export, or omit it.",
+            )
+        if self.method == "s3_export" and not self.export_to.get("bucket"):
+            raise InvalidRequest("method=s3_export requires export_to.bucket.", "Set it to the bucket to export to.")
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        """The options that say how to reach AWS."""
+        from ...._core.aws import Connection  # only here: see registry.py
+
+        return {name: self._options.get(name) or None for name in Connection._fields}
+
     def exists(self) -> bool:
         """Is there one of the tables? Raises SourceError when they can't be listed."""
         return bool(self.names())
 
     def parameters(self) -> dict[str, Any]:
-        method = {"method": self.method} if self.refers else {}
+        method: dict[str, Any] = {"method": self.method} if self.refers else {}
+        if self.method == "s3_export":
+            method["export_to"] = {name: self.export_to.get(name) for name in ("bucket", "prefix")}
         return {"prefix": self.prefix, "tables": self.selection.to_json(), **method}
 
     def fingerprint(self) -> Optional[str]:
@@ -154,7 +170,7 @@ class DynamodbStore:
     def forget(self, details: Mapping[str, Any]) -> None:
         from .references import references_of, remove  # only here: see registry.py
 
-        remove(self, references_of(details))
+        remove(self, references_of(details), str(details["method"]))
 
     def abandon(self) -> str:
         if not self._made:
@@ -163,7 +179,7 @@ class DynamodbStore:
 
         made, self._made = self._made, []
         try:
-            remove(self, made)
+            remove(self, made, self.method)
         except SourceError as exc:
             return f"Remove by hand what AWS keeps for this run: {exc}"
         return ""
@@ -196,7 +212,7 @@ class DynamodbStore:
             from ..read import ReadUnits
             from .reading import Reader
 
-            connection = Connection(**{name: self._options.get(name) or None for name in Connection._fields})
+            connection = Connection(**self.connection)
             units = ReadUnits(self._max_units) if self._max_units else None
             # one more, for what is asked while all of them write
             self._reader = Reader(Client(connection, self.jobs + 1, self._patience), self.jobs, units)
