@@ -223,3 +223,37 @@ def test_check_mode_tells_what_will_be_rejected_and_nobody_says_all(stores: Stor
     assert not again["changed"]
     assert "has all 250 records, except for 1 that it can't store." in again["msg"]
     assert len((tmp_path / "rejects").read_text().splitlines()) == 1
+
+
+def test_a_killed_run_reads_a_source_without_an_order_from_its_beginning(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    document, source, target = stores("json"), stores("dynamodb"), stores("sqlite")
+    rows = {str(n): {"id": str(n), "v": "lots" if n in (3, 29) else n} for n in range(40)}
+    Path(document["path"]).write_text(json.dumps({"a": rows}))
+    run(source=document, target=source)
+    options = {"max_rejects": 2, "types": {"a.v": "integer"}, "batch_size": 7, "rejects": str(tmp_path / "rejects")}
+    write, calls, totals = SqliteTarget.write, itertools.count(1), []
+
+    def stopped(self: SqliteTarget, info: Info, records: Any, account: Any, upsert: bool) -> None:
+        if next(calls) == 5:
+            raise KeyboardInterrupt
+        write(self, info, records, account, upsert)
+
+    def kept(self: SqliteTarget, info: Info, records: Any, account: Any, upsert: bool) -> None:
+        totals.append((len(records), upsert))
+        write(self, info, records, account, upsert)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(SqliteTarget, "write", stopped)
+        run(source=source, target=target, **options)
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteTarget, "write", kept)
+        done = run(source=source, target=target, **options)
+    assert done["migration"]["resumed"]
+    assert done["migration"]["collections"][0]["rejected"] == 2
+    assert done["migration"]["collections"][0]["done"] == 38
+    assert sum(count for count, _upsert in totals) == 38  # all but those that it can not store
+    assert all(upsert for _count, upsert in totals)  # over those that are there
+    assert sql(target, "SELECT count(*), sum(v) FROM a") == [(38, sum(range(40)) - 3 - 29)]
+    assert not run(source=source, target=target, **options)["changed"]
