@@ -242,14 +242,15 @@ class Restic:
         """Run a call that must be alone in the repository: others are waited for, and what crashed ones left of their
         locks is removed."""
         deadline = time.monotonic() + patience
-        pause = 0.2
+        pause, unlocked = 0.2, False
         while True:
             try:
                 return self.call(doing, *words, limit=limit)
             except Busy:
-                if time.monotonic() >= deadline:
+                if unlocked and time.monotonic() >= deadline:
                     raise
                 self.call("unlock", "unlock")  # only what nobody holds any more
+                unlocked = True
             time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
             pause = min(5.0, 2 * pause)
 

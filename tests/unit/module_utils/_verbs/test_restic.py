@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
@@ -310,6 +311,24 @@ def test_what_is_not_what_was_compared_never_counts(
     with pytest.raises(RepositoryError, match="differs from what was read back"):
         restic("backup", source=document.store)
     assert [one["id"] for one in snapshots(place) if "id" in one] == [made]
+
+
+def test_the_lock_of_a_crashed_process_is_in_nobodys_way(restic: Restic, place: dict[str, Any], document: Any) -> None:
+    document.fill(1)
+    restic("backup", source=document.store)
+    environment = {**os.environ, "RESTIC_REPOSITORY": place["repository"], "RESTIC_PASSWORD": PASSWORD}
+    crashed = subprocess.Popen(["restic", "backup", "--stdin"], stdin=subprocess.PIPE, env=environment)
+    locks = Path(place["repository"], "locks")
+    while not list(locks.iterdir()):
+        assert crashed.poll() is None
+        time.sleep(0.05)
+    crashed.kill()
+    crashed.communicate()
+    assert list(locks.iterdir())
+    document.fill(2)
+    restic("backup", source=document.store)
+    assert {one["state"] for one in snapshots(place) if "id" in one} == {"good"}
+    assert not list(locks.iterdir())
 
 
 def test_space_is_freed_last(
