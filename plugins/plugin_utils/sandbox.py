@@ -178,6 +178,8 @@ def _places(arguments: Mapping[str, Any]) -> Iterator[str]:
         nested += arguments.get(name) or []
     nested.append(arguments.get("target"))
     yield arguments.get("repository", "")
+    if isinstance(arguments.get("rejects"), str):  # a file of migrate
+        yield arguments["rejects"]
     for one in nested:
         if isinstance(one, Mapping):
             yield from (one[key] for key in ("repository", "path") if isinstance(one.get(key), str))

@@ -17,6 +17,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ..module_utils._core.errors import InvalidRequest
 from ..module_utils._core.specs import secret_options
 from ..module_utils._core.units import parse_duration
+from ..module_utils._host.conditions import conditions_of
+from ..module_utils._host.hooks import checked_hooks
 from ..module_utils._host.job import NAME, SCHEMA, put
 from ..module_utils._verbs.registry import VERBS, find_verb
 from .notification import channels_of, ping_of
@@ -38,7 +40,23 @@ KEYS = {
     "description",
     "ping",
     "notify",
+    "window",
+    "when_load_below",
+    "on_ac_power",
+    "hooks",
 }
+# Of these, ansible-core converts the values.
+_CONVERTED: dict[str, dict[str, Any]] = {
+    "arguments": {"type": "dict"},
+    "secrets": {"type": "dict"},
+    "writable": {"type": "list", "elements": "str"},
+    "sandbox": {"type": "bool"},
+    "notify": {"type": "list", "elements": "str"},
+    "window": {"type": "list", "elements": "str"},
+    "when_load_below": {"type": "float"},
+    "on_ac_power": {"type": "bool"},
+}
+_LONGEST_WAIT = 48 * 3600.0  # seconds: for a window to open and to end
 _PLACEHOLDER = "credential"
 _CREDENTIALS = {"access_key_id", "identity", "names_key", "password", "secret_access_key", "session_token", "token"}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -52,6 +70,8 @@ def scheduled_job(job: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[s
     :param defaults: of `random_delay` and `timeout`; `program`, the command line of the host program; `notify`, all
         channels.
     """
+    if not isinstance(job, Mapping):
+        raise InvalidRequest(f"A job is {job!r}, not a dictionary.", "Each entry of schedule_jobs has options.")
     given: dict[str, Any] = {name: value for name, value in _plain(job).items() if value not in (None, "")}
     name = str(given.get("name", ""))
     if not NAME.fullmatch(name):
@@ -70,8 +90,11 @@ def _files(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> 
         raise InvalidRequest("on_calendar (for systemd) or every (for cron) is required.")
     if given.get("verb") not in tuple(VERBS):
         raise InvalidRequest(f"verb is {given.get('verb')!r}.", f"The verbs are {', '.join(sorted(VERBS))}.")
+    given = {**given, **_converted(given)}
     timeout = parse_duration(given.get("timeout", defaults["timeout"]))
     secrets = dict(given.get("secrets", {}))
+    if not all(isinstance(one, str) for one in secrets.values()):
+        raise InvalidRequest("secrets must have names of credentials as values.")
     content: dict[str, Any] = {
         "schema": SCHEMA,
         "verb": given["verb"],
@@ -82,6 +105,9 @@ def _files(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> 
     }
     ping, channels = ping_of(given.get("ping")), channels_of(given.get("notify"), defaults.get("notify") or [])
     content.update({key: value for key, value in (("ping", ping), ("notify", channels)) if value})
+    content.update(_conditions(given, timeout))
+    if given.get("hooks"):
+        content["hooks"] = checked_hooks(given["hooks"])
     delay = parse_duration(given.get("random_delay", defaults["random_delay"]))
     timed = "on_calendar" in given
     return {
@@ -91,6 +117,21 @@ def _files(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> 
         "timer": _timer(content, given, delay) if timed else "",
         "cron": _cron(name, given, defaults["program"], timeout, delay) if "every" in given else "",
     }
+
+
+def _converted(given: Mapping[str, Any]) -> dict[str, Any]:
+    spec = {name: option for name, option in _CONVERTED.items() if name in given}
+    checked = ArgumentSpecValidator(spec).validate({name: copy.deepcopy(given[name]) for name in spec})
+    if checked.error_messages:
+        raise InvalidRequest("; ".join(checked.error_messages).rstrip(".") + ".")
+    return dict(checked.validated_parameters)
+
+
+def _conditions(given: Mapping[str, Any], timeout: float) -> dict[str, Any]:
+    """When the job may run. The unit waits until then, so that the program itself limits the time of the run."""
+    wanted = {name: given[name] for name in ("window", "when_load_below", "on_ac_power") if given.get(name)}
+    conditions_of(*(wanted.get(name) for name in ("window", "when_load_below", "on_ac_power")))
+    return {**wanted, "timeout": timeout} if wanted else {}
 
 
 def _arguments(verb: str, given: Mapping[str, Any], secrets: Mapping[str, str], timeout: float) -> dict[str, Any]:
@@ -120,16 +161,18 @@ def _arguments(verb: str, given: Mapping[str, Any], secrets: Mapping[str, str], 
     return values
 
 
-def _in_checks(checks: Any) -> Iterator[str]:
+def _in_checks(value: Any, place: str = "checks") -> Iterator[str]:
     """Credentials among the options of health checks, which are not in the argument spec."""
-    for number, check in enumerate(checks if isinstance(checks, list) else []):
-        given: Mapping[str, Any] = check if isinstance(check, Mapping) else {}
-        nested = given.get("s3")
-        of_s3: Mapping[str, Any] = nested if isinstance(nested, Mapping) else {}
-        for prefix, options in (("", given), ("s3.", of_s3)):
-            for name in sorted(_CREDENTIALS & set(options)):
-                if options[name]:
-                    yield f"checks.{number}.{prefix}{name}"
+    if isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _in_checks(one, f"{place}.{number}")
+    elif isinstance(value, Mapping):
+        for name, one in sorted(value.items()):
+            secret = name in _CREDENTIALS or (name == "environment" and place.endswith(".restic"))
+            if one and (secret or (name == "secrets" and place.endswith(".rclone"))):
+                yield f"{place}.{name}"
+            else:
+                yield from _in_checks(one, f"{place}.{name}")
 
 
 def _as_given(spec: Mapping[str, Any], given: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -222,12 +265,13 @@ def _service(name: str, job: Mapping[str, Any], given: Mapping[str, Any], progra
         "StartLimitIntervalSec=0",
         f"OnFailure=day2-failed@{name}.service",
         *([f"OnSuccess=day2-ended@{name}.service"] if "ping" in job or "notify" in job else []),
-        *([f"Wants=day2-started@{name}.service"] if "ping" in job else []),
+        # A job with conditions may wait for hours, and would seem to hang.
+        *([f"Wants=day2-started@{name}.service"] if "ping" in job and "timeout" not in job else []),
         *([f"RequiresMountsFor={mounts}"] if mounts else []),
         "",
         "[Service]",
         f"ExecStart={program} run {name}",
-        f"TimeoutStartSec={_seconds(timeout)}",
+        f"TimeoutStartSec={_seconds(timeout + (_LONGEST_WAIT if 'timeout' in job else 0))}",
         *(f"LoadCredential={one}:/etc/day2/secrets/{one}" for one in sorted(set(job["secrets"].values()))),
         _COMMON + ("\n".join(box.directives) if box else "# Not in a sandbox."),
     ]

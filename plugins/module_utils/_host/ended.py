@@ -33,7 +33,9 @@ def record_failure(name: str) -> int:
     """
     path_of(name)
     invocation = os.environ.get("MONITOR_INVOCATION_ID", "")
-    recorded = [one for one in journal.runs() if invocation and one.get("invocation") == invocation]
+    # That it has waited first is an entry of its own.
+    ends = [one for one in journal.runs() if one["status"] != journal.SKIPPED]
+    recorded = [one for one in ends if invocation and one.get("invocation") == invocation]
     if recorded:
         return ended(load(name), recorded[-1])
     entry = journal.unseen_end(name, _verb(name), time.time(), _message(name), invocation)

@@ -19,11 +19,28 @@ from .._core.paths import check_paths
 from .._core.specs import check
 from .._notify.channel import checked_channel, checked_ping
 from .._verbs.registry import VERBS, find_verb
+from .conditions import Conditions, conditions_of
+from .hooks import checked_hooks
 from .places import configuration
 
 SCHEMA = 1
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
-_KEYS = {"schema", "verb", "arguments", "secrets", "wait", "expected_every", "description", "ping", "notify"}
+_KEYS = {
+    "schema",
+    "verb",
+    "arguments",
+    "secrets",
+    "wait",
+    "expected_every",
+    "description",
+    "ping",
+    "notify",
+    "window",
+    "when_load_below",
+    "on_ac_power",
+    "timeout",
+    "hooks",
+}
 
 
 class WrongJob(InvalidRequest):
@@ -35,7 +52,7 @@ class Job(NamedTuple):
 
     `secrets` are names of credentials by the option that they are for ("copy_to.0.s3.secret_access_key"). `wait` and
     `expected_every` are in seconds; 0: another run is not waited for, and no run is ever late. `ping` is {} if nobody
-    expects pings.
+    expects pings. `timeout` is 0 if what runs the program limits its time.
     """
 
     name: str
@@ -47,6 +64,9 @@ class Job(NamedTuple):
     description: str
     ping: Mapping[str, Any]
     notify: Sequence[Mapping[str, Any]]
+    conditions: Conditions
+    hooks: Mapping[str, list[str]]
+    timeout: float
 
 
 def names() -> list[str]:
@@ -98,18 +118,26 @@ def load(name: str) -> Job:
         _seconds(path, given, "expected_every"),
         str(given.get("description", "")),
         *_told(path, given),
+        _seconds(path, given, "timeout"),
     )
 
 
-def _told(path: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The ping and the channels of a job."""
+def _told(
+    path: str, given: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[dict[str, Any]], Conditions, dict[str, list[str]]]:
+    """The ping, the channels, the conditions and the hooks of a job."""
     ping, channels = given.get("ping", {}), given.get("notify", [])
     if not isinstance(ping, dict):
         raise WrongJob(f"{path} is not valid: ping is not an object.", "Run the role schedule again.")
     if not isinstance(channels, list) or not all(isinstance(one, dict) for one in channels):
         raise WrongJob(f"{path} is not valid: notify is not a list of objects.", "Run the role schedule again.")
     try:
-        return checked_ping(ping) if ping else {}, [checked_channel(one) for one in channels]
+        return (
+            checked_ping(ping) if ping else {},
+            [checked_channel(one) for one in channels],
+            conditions_of(given.get("window"), given.get("when_load_below"), given.get("on_ac_power")),
+            checked_hooks(given.get("hooks", {})),
+        )
     except InvalidRequest as exc:
         raise WrongJob(f"{path} is not valid: {exc.message}", exc.hint) from exc
 

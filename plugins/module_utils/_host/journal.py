@@ -21,6 +21,8 @@ from .._core.units import format_duration
 from .places import state
 
 OK, FAILED, STOPPED, BUSY, WRONG, BUG = "ok", "failed", "stopped", "busy", "wrong", "bug"
+SKIPPED = "skipped"  # its conditions were not met
+NOTHING_DONE = (BUSY, SKIPPED)  # says nothing about the job
 SUMMARY = "summary.json"
 _LARGEST = 1 << 20  # bytes of the journal, before it is pruned
 _KEPT = 1 << 19  # bytes of the latest lines that pruning keeps
@@ -226,8 +228,8 @@ def _small(jobs: Mapping[str, Mapping[str, Any]]) -> bytes:
 
 
 def _count(jobs: dict[str, dict[str, Any]], entry: Mapping[str, Any]) -> None:
-    """Take a run into the summary. That another run was in progress says nothing about the job."""
-    if entry["status"] == BUSY:
+    """Take a run into the summary, unless it has done nothing."""
+    if entry["status"] in NOTHING_DONE:
         return
     jobs[entry["job"]] = counted(jobs.get(entry["job"], {}), entry)
 

@@ -39,7 +39,6 @@ LIMIT = 20.0  # seconds, for everything that is sent at once
 _AHEAD = 60.0  # seconds that a clock may be set back
 _WARNINGS = 2000  # characters
 _PROBLEMS = (FAILURE, SILENCE)
-_NO_END = (journal.BUSY,)  # says nothing about the job
 
 
 def started(job: Job) -> int:
@@ -53,7 +52,7 @@ def ended(job: Job, entry: Optional[Mapping[str, Any]] = None) -> int:
     :param entry: the run, which may not be in the journal. Without it: that of the unit that has ended.
     """
     entry = entry or _run_of_unit(job)
-    if not entry or entry["status"] in _NO_END:
+    if not entry or entry["status"] in journal.NOTHING_DONE:
         return 0
     text = "\n".join([*entry.get("warnings", ()), f"{entry['status']}: {entry['msg']}"])
     what = SUCCESS if entry["status"] == journal.OK else FAIL
@@ -152,7 +151,8 @@ def _run_of_unit(job: Job) -> Optional[dict[str, Any]]:
     """The run that systemd says has ended. A run that could not be recorded is known by its exit status only."""
     invocation = os.environ.get("MONITOR_INVOCATION_ID", "")
     for entry in reversed(journal.runs()):
-        if entry["job"] == job.name and entry.get("invocation") == invocation:
+        ours = entry["job"] == job.name and entry.get("invocation") == invocation
+        if ours and entry["status"] != journal.SKIPPED:
             return entry
     if os.environ.get("MONITOR_EXIT_STATUS") == "0":
         entry = journal.unseen_end(job.name, job.verb, time.time(), "The run could not be recorded.")

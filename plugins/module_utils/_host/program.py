@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """day2: runs the jobs of this host, which are described in /etc/day2/jobs/NAME.json, without Ansible.
 
-  day2 run NAME [--check]   run a job; with --due EVERY, only if it has not run in the current interval
+  day2 run NAME [--check]   run a job; with --due EVERY, only if it has not run in the current interval;
+                            with --anyway, whatever window, load and power are
   day2 list                 the jobs, and how each ended last
   day2 status [NAME...]     1 if a job has failed, is late or has never run
   day2 check [NAME...]      check job files, and the secrets and programs that they need
@@ -11,8 +12,8 @@
   day2 explain NAME         what a job does, with all defaults and where its secrets come from
   day2 schema [VERB...]     JSON Schema of job files
 
-exit status: 0 done, 1 failed, 64 wrong use of this program, 70 a bug, 75 another run of the job is in progress,
-78 a job file or credential is missing or not valid
+exit status: 0 done, 1 failed, 64 wrong use of this program, 70 a bug, 75 not run, as another run of the job is in
+progress or its conditions are not met, 78 a job file or credential is missing or not valid
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
             if options.due:
                 return run_if_due(options.name, options.due, options.splay)
-            return run(options.name, options.check)
+            return run(options.name, options.check, options.anyway)
         if options.command == "record-failure":
             from .ended import record_failure
 
@@ -99,6 +100,7 @@ def _parser() -> _Parser:
     how = one.add_mutually_exclusive_group()
     how.add_argument("--check", action="store_true", help="only say what would be done; nothing is recorded")
     how.add_argument("--due", metavar="EVERY", help="for cron: run only if the job has not run in this interval")
+    how.add_argument("--anyway", action="store_true", help="run even if window, load or power do not allow it")
     one.add_argument("--splay", default="0", metavar="TIME", help="with --due: delay, up to this time; always the same")
     commands.add_parser("record-failure").add_argument("name")  # of systemd, so it is not in the help
     commands.add_parser("forget-removed")  # of the role

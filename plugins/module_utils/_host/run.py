@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from typing import Any, Optional
 
 from .._core.errors import Cancelled, Day2Error, InvalidRequest, TaskEnded
@@ -21,6 +22,8 @@ from .._core.specs import masked, secrets_in
 from .._core.units import parse_duration
 from .._verbs.registry import find_verb
 from . import journal
+from .conditions import LONGEST, is_open, unmet
+from .hooks import AFTER, BEFORE, ON_FAILURE, run_hook
 from .job import Job, WrongJob, checked, credential, load, names, with_secrets
 from .locks import RUNNING, WAITING, Busy, JobLock, take_slot
 from .notify import ended, started
@@ -33,17 +36,23 @@ STATUSES = {
     journal.STOPPED: 1,
     journal.BUG: 70,
     journal.BUSY: 75,
+    journal.SKIPPED: 75,
     journal.WRONG: 78,
 }
+_PAUSE = 30.0  # seconds between two looks at the conditions
 # Of a result, what a line of the journal keeps beside the message.
 _FACTS = ("reason", "removed", "summary", "alarms")
+
+
+class Skipped(Day2Error):
+    """The conditions of the job are not met."""
 
 
 class _Run:
     """A run of a job, and what is recorded of it."""
 
-    def __init__(self, name: str, check: bool) -> None:
-        self.name, self.check = name, check
+    def __init__(self, name: str, check: bool, anyway: bool = False) -> None:
+        self.name, self.check, self.anyway = name, check, anyway
         self.began, self._clock = time.time(), time.monotonic()
         self.status, self.verb = journal.BUG, "?"
         self.waited = 0.0
@@ -61,28 +70,87 @@ class _Run:
         arguments, _origins = with_secrets(job)
         values = checked(job, arguments)
         self.secrets |= secrets_in(find_verb(job.verb).ARGUMENTS["argument_spec"], values)
-        if not self.check:
-            self._wait(job)
-            if not _by_systemd():
-                self._ping_start(job)
-        self.result = find_verb(job.verb).run(values, self.check, progress)
+        if self.check:
+            self.result = find_verb(job.verb).run(values, True, progress)
+        else:
+            self._prepare(job)
+            with progress.limited(job.timeout or None):
+                self._run(job, values, progress)
         self.status = journal.FAILED if self.result.get("failed") else journal.OK
 
-    def _wait(self, job: Job) -> None:
+    def _run(self, job: Job, values: dict[str, Any], progress: Progress) -> None:
+        run_hook(job.hooks, BEFORE, self._variables())
+        self.result = find_verb(job.verb).run(values, False, progress)
+        if not self.result.get("failed"):
+            run_hook(job.hooks, AFTER, self._variables())
+
+    def _variables(self) -> dict[str, str]:
+        """What hooks have in their environment."""
+        return {"DAY2_JOB": self.name, "DAY2_VERB": self.verb, "DAY2_MSG": str(self.result.get("msg", ""))}
+
+    def clean_up(self) -> None:
+        """After a failure."""
+        if self.job and not self.check and self.status not in (journal.OK, *journal.NOTHING_DONE):
+            try:
+                run_hook(self.job.hooks, ON_FAILURE, {**self._variables(), "DAY2_STATUS": self.status})
+            except Day2Error as exc:
+                self.warnings.append(str(exc))
+
+    def _prepare(self, job: Job) -> None:
+        """Wait until the job may run."""
         try:
             self.lock.take(job.wait)
             self._record_killed()
+        except OSError as exc:
+            # A retention job may be what frees the disk. The locks of the data are the verb's.
+            self.warnings.append(f"Runs without a lock of the job: {exc}.")
+        if not self.anyway:
+            self._wait_for_conditions(job)
+        try:
             self.lock.note(WAITING)
             take_slot()
             self.lock.note(RUNNING)
         except OSError as exc:
-            # A retention job may be what frees the disk. The locks of the data are the verb's.
-            self.warnings.append(f"Runs without a lock of the job: {exc}.")
+            self.warnings.append(f"Does not wait for other jobs to end: {exc}.")
         self.waited = time.monotonic() - self._clock
+        if not by_systemd():
+            self._ping_start(job)
+
+    def _wait_for_conditions(self, job: Job) -> None:
+        """Under systemd, wait until the conditions are met or the window has ended. cron tries again by itself.
+
+        Raises Skipped.
+        """
+        reason = unmet(job.conditions)
+        if not reason:
+            return
+        if not by_systemd():
+            raise Skipped(reason)
+        self.record({**self.entry(), "status": journal.SKIPPED, "msg": f"Waits: {reason}"})
+        opened, end = False, time.monotonic() + LONGEST
+        while reason:
+            self.lock.note(f"waiting: {reason.rstrip('.')}")
+            now_open = is_open(job.conditions, time.time())
+            if (opened and not now_open) or (not job.conditions.windows and time.monotonic() > end):
+                raise Skipped(f"Its window has ended. {reason}" if opened and not now_open else reason)
+            opened = now_open
+            try:
+                time.sleep(_PAUSE)
+            except Cancelled as exc:
+                raise Skipped(f"{exc} It was waiting: {reason}") from exc
+            reason = unmet(job.conditions)
+        self.began, self._clock = time.time(), time.monotonic()
+
+    def record(self, entry: dict[str, Any]) -> None:
+        """Write a line of the journal."""
+        try:
+            journal.record(entry, names())
+        except (OSError, WrongJob) as exc:
+            entry["warnings"].append(f"The run could not be recorded: {exc}.")
 
     def _record_killed(self) -> None:
         """Record the run before this one if it was killed. systemd has had its own recorded (day2-failed@NAME)."""
-        if not self.lock.killed_at or _by_systemd():
+        if not self.lock.killed_at or by_systemd():
             return
         message = "The run ended without a record. It was killed, or the host has stopped."
         try:
@@ -123,16 +191,24 @@ class _Run:
         return {**safe, **{key: masked(safe[key], self.secrets) for key in ("msg", "warnings", "facts")}}
 
 
-def run(name: str, check: bool) -> int:
-    """Run a job; the exit status."""
-    one = _Run(name, check)
+def run(name: str, check: bool, anyway: bool = False) -> int:
+    """Run a job; the exit status. `anyway`: whatever its conditions are."""
+    one = _Run(name, check, anyway)
     progress = Progress()
     try:
-        one.work(progress)
+        try:
+            one.work(progress)
+        finally:
+            # The signal that ends the work must not end its recording. (Hooks get the default again.)
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+                signal.signal(number, _ignore)
     except Busy as exc:
         one.failed(journal.BUSY, str(exc), exc)
+    except Skipped as exc:
+        one.failed(journal.SKIPPED, str(exc), exc)
     except (Cancelled, KeyboardInterrupt) as exc:
-        one.failed(journal.STOPPED, str(exc) or "Stopped: it received SIGINT.", exc)
+        if one.status != journal.OK:  # else it had ended
+            one.failed(journal.STOPPED, str(exc) or "Stopped: it received SIGINT.", exc)
     except InvalidRequest as exc:
         one.failed(journal.WRONG, str(exc), exc)
     except Day2Error as exc:
@@ -140,19 +216,14 @@ def run(name: str, check: bool) -> int:
     except Exception as exc:
         one.failed(journal.BUG, f"This is a bug: {exc!r}.", exc)
         sys.stderr.write(str(masked(traceback.format_exc(), one.secrets)))
-    # The signal that has ended the work must not end its recording.
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
     progress.close()
+    one.clean_up()
     entry = one.entry()
-    if not check:
-        try:
-            journal.record(entry, names())
-        except (OSError, WrongJob) as exc:
-            entry["warnings"].append(f"The run could not be recorded: {exc}.")
+    if not check and not _skipped_before(entry):
+        one.record(entry)
     one.lock.ended()
     _say(entry)
-    if one.job and not check and not _by_systemd():
+    if one.job and not check and not by_systemd():
         try:
             ended(one.job, entry)
         except Day2Error as exc:
@@ -160,7 +231,19 @@ def run(name: str, check: bool) -> int:
     return STATUSES[one.status]
 
 
-def _by_systemd() -> bool:
+def _ignore(_number: int, _frame: object) -> None:
+    """A handler, unlike SIG_IGN, is not inherited by programs."""
+
+
+def _skipped_before(entry: Mapping[str, Any]) -> bool:
+    """cron tries again each quarter of an hour. Only the first of several skipped runs is recorded."""
+    if entry["status"] != journal.SKIPPED or by_systemd():
+        return False
+    before = [one for one in journal.runs() if one["job"] == entry["job"]]
+    return bool(before) and before[-1]["status"] == journal.SKIPPED
+
+
+def by_systemd() -> bool:
     """Whether a unit runs the job: others record what this program can't, and send pings and notifications."""
     return "INVOCATION_ID" in os.environ
 
@@ -187,10 +270,15 @@ def interval_start(now: float, every: float, splay: float, identity: str) -> flo
 
 
 def _say(entry: dict[str, Any]) -> None:
-    """The result for people. Under systemd, each line begins with its priority."""
+    """The result for people. Under systemd, each line begins with its priority; else, failures are errors, which cron
+    sends by mail."""
     under_systemd = "JOURNAL_STREAM" in os.environ
+    fine = entry["status"] in (journal.OK, *journal.NOTHING_DONE)
     lines = [(4, f"warning: {one}") for one in entry["warnings"]]
-    lines.append((6 if entry["status"] == journal.OK else 3, f"{entry['status']}: {entry['msg']}"))
+    lines.append((6 if fine else 3, f"{entry['status']}: {entry['msg']}"))
     for priority, text in lines:
         flat = " ".join(text.split())
-        say(f"<{priority}>{entry['job']}: {flat}" if under_systemd else f"{entry['job']}: {flat}")
+        if under_systemd:
+            say(f"<{priority}>{entry['job']}: {flat}")
+        else:
+            (say if fine else complain)(f"{entry['job']}: {flat}")

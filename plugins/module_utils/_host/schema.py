@@ -10,6 +10,7 @@ from typing import Any
 
 from .._notify.channel import CHANNEL, PING
 from .._verbs.registry import find_verb
+from .hooks import HOOKS
 from .job import SCHEMA
 
 _TYPES = {
@@ -41,6 +42,15 @@ def job_schema(verb: str) -> dict[str, Any]:
             "description": {"type": "string"},
             "ping": arguments_schema(PING),
             "notify": {"type": "array", "items": arguments_schema(CHANNEL)},
+            "window": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+            "when_load_below": {"type": "number"},
+            "on_ac_power": {"type": "boolean"},
+            "timeout": seconds,
+            "hooks": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {name: {"type": "array", "items": {"type": "string"}, "minItems": 1} for name in HOOKS},
+            },
         },
     }
 

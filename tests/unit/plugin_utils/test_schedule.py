@@ -137,6 +137,16 @@ def test_units() -> None:
             },
             ["-/data", "-/mnt/archive", "-/srv"],
         ),
+        (
+            "migrate",
+            {
+                "name": "a",
+                "source": {"type": "json", "path": "/srv/a/x.json"},
+                "target": {"type": "sqlite", "path": "/srv/b/x.db"},
+                "rejects": "/srv/c/rejects.jsonl",
+            },
+            ["-/srv/b", "-/srv/c"],
+        ),
         ("retention", {"journald": {"system_max_use": "1G"}}, ["-/etc/systemd"]),
         ("health_check", {"checks": [], "report": [{"format": "json", "path": "/srv/www/h.json"}]}, ["-/srv/www"]),
     ],
@@ -263,7 +273,7 @@ def test_units_that_ping_and_notify() -> None:
     ("channels", "more", "problem"),
     [
         ([WEBHOOK], {"notify": ["nobody"]}, "notify names nobody, which is not in schedule_notify"),
-        ([WEBHOOK], {"notify": "oncall"}, "notify is not a list of names"),
+        ([WEBHOOK], {"notify": {"a": "b"}}, "cannot be converted to a list"),
         ([WEBHOOK, WEBHOOK], {}, "have the same name"),
         (["oncall"], {}, "schedule_notify is not a list of dictionaries"),
         ([{**WEBHOOK, "url": "https://example.com/hunter2"}], {}, "must be names of credentials"),
@@ -288,3 +298,71 @@ def test_entries_of_schedule_notify_are_documented() -> None:
     for option in options.values():
         del option["description"]
     assert options == CHANNEL["argument_spec"]
+
+
+def test_conditions() -> None:
+    made = files(window="22:00-06:00", when_load_below="1.5", on_ac_power="yes", timeout="1h", ping="hc")
+    job = json.loads(made["job"])
+    assert {name: job[name] for name in ("window", "when_load_below", "on_ac_power", "timeout")} == {
+        "window": ["22:00-06:00"],
+        "when_load_below": 1.5,
+        "on_ac_power": True,
+        "timeout": 3600,
+    }
+    # The unit waits until the job may run, and the program limits the time of the run.
+    assert directives(made["service"], "TimeoutStartSec") == ["176400s"]
+    assert directives(made["service"], "Wants") == []
+    assert "timeout" not in written(on_ac_power=False)
+
+
+def test_hooks() -> None:
+    assert written(hooks={"before": ["/bin/true"]})["hooks"] == {"before": ["/bin/true"]}
+
+
+def test_one_writable_directory() -> None:
+    made = files(writable="/srv/data")["service"]
+    assert directives(made, "ReadWritePaths") == ["-/srv/backups", "-/srv/data"]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"writable": {"a": 1}}, "writable"),
+        ({"secrets": ["a"]}, "secrets"),
+        ({"secrets": {"s3.secret_access_key": 3}}, "secrets must have names of credentials as values"),
+        ({"arguments": ["a"]}, "arguments"),
+        ({"sandbox": "perhaps"}, "sandbox"),
+        ({"timeout": ["1h"]}, "is not a duration"),
+        ({"verb": ["backup"]}, "verb is ['backup']"),
+        ({"window": "night"}, "window 'night' is not a time of day"),
+        ({"when_load_below": "low"}, "when_load_below"),
+        ({"hooks": {"before": "/bin/true"}}, "The hook before is not a program and its arguments"),
+    ],
+)
+def test_values_of_wrong_types(change: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        files(**change)
+    assert "Job job: " in str(caught.value)
+    assert problem in str(caught.value)
+
+
+def test_a_job_that_is_not_a_dictionary() -> None:
+    wrong: Any = "backup"
+    with pytest.raises(InvalidRequest, match="A job is 'backup', not a dictionary"):
+        scheduled_job(wrong, DEFAULTS)
+
+
+@pytest.mark.parametrize(
+    ("more", "place"),
+    [
+        ({"rclone": {"settings": {"type": "s3"}, "secrets": {"secret_access_key": "hunter2"}}}, "rclone.secrets"),
+        ({"restic": {"environment": {"B2_ACCOUNT_KEY": "hunter2"}}}, "restic.environment"),
+        ({"restic": {"password": "hunter2"}}, "restic.password"),
+        ({"copies": [{"s3": {"secret_access_key": "hunter2"}}]}, "copies.0.s3.secret_access_key"),
+    ],
+)
+def test_nested_secrets_of_health_checks(more: dict[str, Any], place: str) -> None:
+    check = {"name": "a", "type": "backup", "repository": "/srv/a", "backup_set": "a", **more}
+    with pytest.raises(InvalidRequest, match=f"checks.0.{place} is a secret") as caught:
+        files(verb="health_check", arguments={"checks": [check]})
+    assert "hunter2" not in str(caught.value)

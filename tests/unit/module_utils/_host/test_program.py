@@ -203,9 +203,9 @@ def test_sigterm_is_handled_and_recorded(host: Host) -> None:
     running = host.start("run", "slow")
     wait_for((host.root / "started").exists)
     running.send_signal(signal.SIGTERM)
-    said, _errors = running.communicate(timeout=30)
+    _said, errors = running.communicate(timeout=30)
     assert running.returncode == FAILED
-    assert "stopped: Stopped: it received SIGTERM." in said
+    assert "stopped: Stopped: it received SIGTERM." in errors
     assert host.runs()[0]["status"] == "stopped"
     staged = [path for path in (host.root / "repository").rglob("*") if path.is_file() and path.name != "lock"]
     assert staged == []

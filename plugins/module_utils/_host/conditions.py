@@ -1,0 +1,112 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Conditions under which a job may run: a time of day, the load of the host, mains power.
+
+systemd has conditions, too, but a run that they prevent leaves no record, and is not tried again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Optional
+
+from .._core.errors import InvalidRequest
+
+_WINDOW = re.compile(r"([0-2]?[0-9]):([0-5][0-9])\s*-\s*([0-2]?[0-9]):([0-5][0-9])")
+_DAY = 24 * 60
+_SUPPLIES = "/sys/class/power_supply"
+LONGEST = 24 * 3600.0  # seconds that a job without a window waits
+
+
+class Conditions(NamedTuple):
+    """`windows` are minutes of the day from which and before which it may run; none: at any time."""
+
+    windows: Sequence[tuple[int, int]]
+    load_below: Optional[float]
+    on_ac_power: bool
+
+
+def conditions_of(window: Any, load_below: Any, on_ac_power: Any) -> Conditions:
+    """The conditions as a job file has them. Raises InvalidRequest."""
+    texts = window if isinstance(window, list) else [] if window is None else [window]
+    if load_below is not None and (isinstance(load_below, bool) or not isinstance(load_below, (int, float))):
+        raise InvalidRequest("when_load_below is not a number.")
+    if on_ac_power not in (None, True, False):
+        raise InvalidRequest("on_ac_power is not true or false.")
+    return Conditions([_window(one) for one in texts], load_below, bool(on_ac_power))
+
+
+def _window(text: Any) -> tuple[int, int]:
+    found = _WINDOW.fullmatch(text.strip()) if isinstance(text, str) else None
+    first, last = (int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])) if found else (0, 0)
+    if first == last or first >= _DAY or last > _DAY:
+        raise InvalidRequest(f"window {text!r} is not a time of day.", "Write for example 22:00-06:00.")
+    return first, last
+
+
+def is_open(conditions: Conditions, when: float) -> bool:
+    """Whether one of the windows is open, in the time zone of the host."""
+    local = time.localtime(when)
+    minute = local.tm_hour * 60 + local.tm_min
+    return not conditions.windows or any(
+        first <= minute < last if first < last else minute >= first or minute < last
+        for first, last in conditions.windows
+    )
+
+
+def unmet(conditions: Conditions) -> str:
+    """The reason why the job may not run now, or ""."""
+    if not is_open(conditions, time.time()):
+        shown = " or ".join("-".join(f"{one // 60:02}:{one % 60:02}" for one in pair) for pair in conditions.windows)
+        return f"It may run only from {shown}."
+    if conditions.load_below is not None:
+        load = _load()
+        if load >= conditions.load_below:
+            return f"The load is {load:.2f}, not below {conditions.load_below:g}."
+    if conditions.on_ac_power and not _on_ac_power():
+        return "The host runs on battery."
+    return ""
+
+
+class _SystemInformation(ctypes.Structure):
+    """sysinfo(2). A unit that sees only processes in /proc has no /proc/loadavg."""
+
+    _fields_ = (("uptime", ctypes.c_long), ("loads", ctypes.c_ulong * 3), ("rest", ctypes.c_byte * 512))
+
+
+def _load() -> float:
+    """The load average of the last minute."""
+    information = _SystemInformation()
+    if ctypes.CDLL(None, use_errno=True).sysinfo(ctypes.byref(information)):
+        raise InvalidRequest("The load of the host is unknown.", "Leave out when_load_below.")
+    return float(information.loads[0]) / 65536
+
+
+def _on_ac_power(supplies: str = _SUPPLIES) -> bool:
+    """False if a battery is discharging and no other supply is online. What has no battery is on mains power."""
+    discharging = False
+    try:
+        names = os.listdir(supplies)
+    except FileNotFoundError:
+        return True
+    for name in names:
+        kind = _read(supplies, name, "type")
+        if kind in ("Mains", "USB") and _read(supplies, name, "online") == "1":
+            return True
+        # Devices are mice and such.
+        if kind == "Battery" and _read(supplies, name, "scope") != "Device":
+            discharging = discharging or _read(supplies, name, "status") == "Discharging"
+    return not discharging
+
+
+def _read(*steps: str) -> str:
+    try:
+        with open(os.path.join(*steps), encoding="ascii", errors="replace") as handle:
+            return handle.read().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,55 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Programs of the user that run before a job, after its success, and after its failure."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+from .._core.errors import Day2Error, InvalidRequest
+from .._core.programs import environment
+
+BEFORE, AFTER, ON_FAILURE = "before", "after", "on_failure"
+HOOKS = (BEFORE, AFTER, ON_FAILURE)
+_LONGEST = 500  # bytes of its last line
+
+
+def checked_hooks(given: Any) -> dict[str, list[str]]:
+    """The hooks of a job file. Raises InvalidRequest."""
+    if not isinstance(given, Mapping):
+        raise InvalidRequest("hooks is not a dictionary.", f"Its keys are {', '.join(HOOKS)}.")
+    for name, argv in given.items():
+        if name not in HOOKS:
+            raise InvalidRequest(f"Unknown hook {name}.", f"The hooks are {', '.join(HOOKS)}.")
+        if not isinstance(argv, list) or not argv or not all(isinstance(one, str) for one in argv):
+            raise InvalidRequest(f"The hook {name} is not a program and its arguments.", "Write a list of strings.")
+    return {name: list(argv) for name, argv in given.items()}
+
+
+def run_hook(hooks: Mapping[str, list[str]], name: str, variables: Mapping[str, str]) -> None:
+    """Run a hook, if there is one. Raises Day2Error unless it ends with exit status 0."""
+    argv = hooks.get(name)
+    if not argv:
+        return
+    # Not a pipe, whose end would have to be waited for: a hook may leave a service running.
+    with open(os.memfd_create("output"), "r+b") as output:
+        try:
+            status = subprocess.run(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment(**variables),
+                check=False,
+            ).returncode
+        except (OSError, ValueError) as exc:
+            raise Day2Error(f"The hook {name} can't be run: {argv[0]}: {exc}.") from exc
+        if status:
+            output.seek(max(0, os.fstat(output.fileno()).st_size - _LONGEST))
+            lines = output.read().decode("utf-8", "replace").strip().splitlines()
+            said = f": {lines[-1]}" if lines else ""
+            raise Day2Error(f"The hook {name} ({argv[0]}) ended with exit status {status}{said}.")
