@@ -52,7 +52,6 @@ _CONVERTED: dict[str, dict[str, Any]] = {
     "writable": {"type": "list", "elements": "str"},
     "sandbox": {"type": "bool"},
     "notify": {"type": "list", "elements": "str"},
-    "window": {"type": "list", "elements": "str"},
     "when_load_below": {"type": "float"},
     "on_ac_power": {"type": "bool"},
 }

@@ -10,60 +10,54 @@ from __future__ import annotations
 
 import ctypes
 import os
-import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
+from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest
+from .._verbs.health.windows import Window, read_windows
 
-_WINDOW = re.compile(r"([0-2]?[0-9]):([0-5][0-9])\s*-\s*([0-2]?[0-9]):([0-5][0-9])")
-_DAY = 24 * 60
 _SUPPLIES = "/sys/class/power_supply"
 LONGEST = 24 * 3600.0  # seconds that a job without a window waits
 
 
 class Conditions(NamedTuple):
-    """`windows` are minutes of the day from which and before which it may run; none: at any time."""
+    """`windows` are times of day or dates in one of which it may run; none: at any time."""
 
-    windows: Sequence[tuple[int, int]]
+    windows: tuple[Window, ...]
     load_below: Optional[float]
     on_ac_power: bool
 
 
 def conditions_of(window: Any, load_below: Any, on_ac_power: Any) -> Conditions:
     """The conditions as a job file has them. Raises InvalidRequest."""
-    texts = window if isinstance(window, list) else [] if window is None else [window]
+    given = window if isinstance(window, list) else [] if window is None else [window]
+    if not all(isinstance(one, Mapping) for one in given):
+        raise InvalidRequest("window is not a dictionary.", 'Write for example {start: "22:00", end: "06:00"}.')
     if load_below is not None and (isinstance(load_below, bool) or not isinstance(load_below, (int, float))):
         raise InvalidRequest("when_load_below is not a number.")
     if on_ac_power not in (None, True, False):
         raise InvalidRequest("on_ac_power is not true or false.")
-    return Conditions([_window(one) for one in texts], load_below, bool(on_ac_power))
+    problems: list[str] = []
+    windows = read_windows(given, problems)
+    if problems:
+        raise InvalidRequest("; ".join(one.replace("maintenance[", "window[") for one in problems) + ".")
+    # Like the timer of the job, in the time zone of the host.
+    local = [one if given[number].get("timezone") else one._replace(zone=None) for number, one in enumerate(windows)]
+    return Conditions(tuple(local), load_below, bool(on_ac_power))
 
 
-def _window(text: Any) -> tuple[int, int]:
-    found = _WINDOW.fullmatch(text.strip()) if isinstance(text, str) else None
-    first, last = (int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])) if found else (0, 0)
-    if first == last or first >= _DAY or last > _DAY:
-        raise InvalidRequest(f"window {text!r} is not a time of day.", "Write for example 22:00-06:00.")
-    return first, last
-
-
-def is_open(conditions: Conditions, when: float) -> bool:
-    """Whether one of the windows is open, in the time zone of the host."""
-    local = time.localtime(when)
-    minute = local.tm_hour * 60 + local.tm_min
-    return not conditions.windows or any(
-        first <= minute < last if first < last else minute >= first or minute < last
-        for first, last in conditions.windows
-    )
+def is_open(conditions: Conditions) -> bool:
+    """Whether one of the windows is open."""
+    now = datetime.fromtimestamp(time.time(), timezone.utc)
+    return not conditions.windows or any(one.holds(now) for one in conditions.windows)
 
 
 def unmet(conditions: Conditions) -> str:
     """The reason why the job may not run now, or ""."""
-    if not is_open(conditions, time.time()):
-        shown = " or ".join("-".join(f"{one // 60:02}:{one % 60:02}" for one in pair) for pair in conditions.windows)
-        return f"It may run only from {shown}."
+    if not is_open(conditions):
+        return "Its window is closed."
     if conditions.load_below is not None:
         load = _load()
         if load >= conditions.load_below:

@@ -130,7 +130,7 @@ class _Run:
         opened, end = False, time.monotonic() + LONGEST
         while reason:
             self.lock.note(f"waiting: {reason.rstrip('.')}")
-            now_open = is_open(job.conditions, time.time())
+            now_open = is_open(job.conditions)
             if (opened and not now_open) or (not job.conditions.windows and time.monotonic() > end):
                 raise Skipped(f"Its window has ended. {reason}" if opened and not now_open else reason)
             opened = now_open

@@ -42,7 +42,7 @@ def job_schema(verb: str) -> dict[str, Any]:
             "description": {"type": "string"},
             "ping": arguments_schema(PING),
             "notify": {"type": "array", "items": arguments_schema(CHANNEL)},
-            "window": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+            "window": {"anyOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]},
             "when_load_below": {"type": "number"},
             "on_ac_power": {"type": "boolean"},
             "timeout": seconds,

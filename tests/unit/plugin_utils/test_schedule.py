@@ -301,10 +301,11 @@ def test_entries_of_schedule_notify_are_documented() -> None:
 
 
 def test_conditions() -> None:
-    made = files(window="22:00-06:00", when_load_below="1.5", on_ac_power="yes", timeout="1h", ping="hc")
+    night = {"start": "22:00", "end": "06:00"}
+    made = files(window=night, when_load_below="1.5", on_ac_power="yes", timeout="1h", ping="hc")
     job = json.loads(made["job"])
     assert {name: job[name] for name in ("window", "when_load_below", "on_ac_power", "timeout")} == {
-        "window": ["22:00-06:00"],
+        "window": night,
         "when_load_below": 1.5,
         "on_ac_power": True,
         "timeout": 3600,
@@ -334,7 +335,7 @@ def test_one_writable_directory() -> None:
         ({"sandbox": "perhaps"}, "sandbox"),
         ({"timeout": ["1h"]}, "is not a duration"),
         ({"verb": ["backup"]}, "verb is ['backup']"),
-        ({"window": "night"}, "window 'night' is not a time of day"),
+        ({"window": "night"}, "window is not a dictionary"),
         ({"when_load_below": "low"}, "when_load_below"),
         ({"hooks": {"before": "/bin/true"}}, "The hook before is not a program and its arguments"),
     ],

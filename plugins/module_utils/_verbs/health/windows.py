@@ -29,13 +29,14 @@ _WITH_OFFSET = re.compile(r".*[0-9]{2}:?[0-9]{2}\s*(?:[Zz]|[+-][0-9]{2}(?::?[0-9
 
 
 class Window(NamedTuple):
-    """A maintenance window: once (`start` and `end`), or daily from one minute of the day to another, in `zone`."""
+    """A maintenance window: once (`start` and `end`), or daily from one minute of the day to another, in `zone` (None:
+    that of the host)."""
 
     start: Optional[datetime]
     end: Optional[datetime]
     minutes: tuple[int, int]
     days: tuple[int, ...]
-    zone: tzinfo = timezone.utc
+    zone: Optional[tzinfo] = timezone.utc
 
     def holds(self, now: datetime) -> bool:
         """Whether a time is in the window. A window across midnight belongs to the day on which it starts."""

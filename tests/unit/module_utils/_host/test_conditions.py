@@ -27,28 +27,34 @@ from .conftest import Host
 HOUR = 3600.0
 
 
-def at(clock: str) -> float:
-    return time.mktime(time.strptime(f"2026-03-04 {clock}", "%Y-%m-%d %H:%M"))
-
-
 @pytest.mark.parametrize(
     ("window", "opened", "closed"),
     [
-        ("22:00-06:00", ["22:00", "23:59", "00:00", "05:59"], ["06:00", "12:00", "21:59"]),
-        ("1:30 - 2:00", ["01:30", "01:59"], ["01:29", "02:00"]),
-        (["00:00-01:00", "23:00-24:00"], ["00:00", "23:59"], ["01:00", "22:59"]),
+        ({"start": "22:00", "end": "06:00"}, ["22:00", "23:59", "00:00", "05:59"], ["06:00", "12:00", "21:59"]),
+        ([{"start": "00:00", "end": "01:00"}, {"start": 1380, "end": "24:00"}], ["00:00", "23:59"], ["01:00", "22:59"]),
         (None, ["00:00", "12:00"], []),
     ],
 )
-def test_windows(window: Any, opened: list[str], closed: list[str]) -> None:
+def test_windows(monkeypatch: pytest.MonkeyPatch, window: Any, opened: list[str], closed: list[str]) -> None:
     made = conditions_of(window, None, None)
-    assert [one for one in opened if not is_open(made, at(one))] == []
-    assert [one for one in closed if is_open(made, at(one))] == []
+    for times, expected in ((opened, True), (closed, False)):
+        for clock in times:
+            local = time.mktime(time.strptime(f"2026-03-04 {clock}", "%Y-%m-%d %H:%M"))
+            monkeypatch.setattr(time, "time", lambda now=local: now)
+            assert is_open(made) is expected, clock
 
 
-@pytest.mark.parametrize("window", ["22-6", "22:00", "25:00-26:00", "06:00-06:00", "10:00-24:01", 3, ["x"]])
+def test_a_window_of_another_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = conditions_of({"start": "22:00", "end": "23:00", "timezone": "+02:00"}, None, None)
+    monkeypatch.setattr(time, "time", lambda: 20.5 * HOUR)
+    assert is_open(made)
+    monkeypatch.setattr(time, "time", lambda: 22.5 * HOUR)
+    assert "Its window is closed." in unmet(made)
+
+
+@pytest.mark.parametrize("window", ["22:00-06:00", {"start": "22:00"}, {"start": "x", "end": "y"}, ["x"]])
 def test_wrong_windows(window: Any) -> None:
-    with pytest.raises(InvalidRequest, match="is not a time of day"):
+    with pytest.raises(InvalidRequest, match="window"):
         conditions_of(window, None, None)
 
 
@@ -135,10 +141,10 @@ def test_a_unit_waits(waiting: Host, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_unit_waits_until_its_window_has_ended(waiting: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = waiting.old_files(window="22:00-06:00")
+    path = waiting.old_files(window={"start": "22:00", "end": "06:00"})
     answers(monkeypatch, "Not yet.")
     opened = [False, False, True, True, False]
-    monkeypatch.setattr(runs, "is_open", lambda _conditions, _when: opened.pop(0))
+    monkeypatch.setattr(runs, "is_open", lambda _conditions: opened.pop(0))
     assert runs.run("old", False) == 75
     assert (path.exists(), opened) == (True, [])
     assert waiting.runs()[-1]["msg"] == "Its window has ended. Not yet."
