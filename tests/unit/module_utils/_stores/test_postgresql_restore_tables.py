@@ -268,3 +268,93 @@ def test_keys_are_compared_by_the_operator_of_the_foreign_key(bench: Bench) -> N
     copy = bench.backup("shop")
     bench.execute("shop", "INSERT INTO public.b VALUES ('X')")
     assert bench.restore(copy, "b").changed
+
+
+RESCUED = (
+    "SELECT count(*) || ' ' || sum(n) FROM rescue.\"Ord er\"",
+    "SELECT string_agg(indexdef, ';' ORDER BY indexdef) FROM pg_indexes WHERE schemaname = 'rescue'",
+    "SELECT pg_get_serial_sequence('rescue.\"Ord er\"', 'id') || nextval('rescue.\"Ord er_id_seq\"')",
+    "SELECT string_agg(tgfoid::regproc::text, ',') FROM pg_trigger WHERE tgrelid = 'rescue.\"Ord er\"'::regclass",
+)
+
+
+def test_tables_are_restored_to_another_schema_beside_those_in_use(bench: Bench) -> None:
+    bench.execute("shop", "CREATE PUBLICATION pub FOR TABLE public.\"Ord er\"")
+    copy = bench.backup("shop")
+    bench.execute("shop", 'DELETE FROM public."Ord er" WHERE id > 10')
+    before = bench.backup("shop").details["databases"]["shop"]
+    given = {"schema": "rescue", "with_schema": True}
+    with bench.server().connect("shop") as writer:  # its locks keep nobody waiting
+        writer.execute("BEGIN")
+        writer.execute('LOCK TABLE public."Ord er", public.cust IN EXCLUSIVE MODE')
+        for dry in (True, False):
+            with bench.prepare(copy, "Ord er", dry=dry, **given) as ready:
+                assert ready.changes == (("shop.rescue.Ord er", None, 100),)
+                assert ready.notes == (
+                    "Left out of rescue, as other tables or publications are involved: FK CONSTRAINT Ord er "
+                    "Ord er_cust_fkey, PUBLICATION TABLE pub Ord er.",
+                    "The bodies of functions in rescue keep the names of schemas: note().",
+                )
+                if not dry:
+                    with bench.server().connect("shop") as other:
+                        assert other.execute(COUNT).fetchone() == (10,)
+                    ready.apply()
+            assert bool(bench.query("shop", "SELECT count(*) FROM pg_namespace WHERE nspname = 'rescue'")) is not dry
+    assert [bench.query("shop", query) for query in RESCUED] == [
+        "100 5050",
+        'CREATE UNIQUE INDEX "Ord er_pkey" ON rescue."Ord er" USING btree (id)',
+        'rescue."Ord er_id_seq"101',
+        "rescue.note,rescue.note",
+    ]
+    bench.execute("shop", "DROP SCHEMA rescue CASCADE")
+    after = bench.backup("shop").details["databases"]["shop"]
+    assert [after[key] for key in ("schema_sha256", "data_digest")] == [
+        before[key] for key in ("schema_sha256", "data_digest")
+    ]
+
+
+def test_what_the_other_schema_has_is_used_and_replaced(bench: Bench) -> None:
+    copy = bench.backup("shop")
+    bench.execute("shop", "UPDATE public.cust SET name = 'x'")
+    for dry in (True, False):
+        with pytest.raises(TargetError, match=r"rescue\.cust does not exist"):
+            bench.prepare(copy, "cust", dry=dry, schema="rescue")
+    assert bench.restore(copy, "cust", schema="rescue", with_schema=True).changed
+    bench.execute("shop", "UPDATE rescue.cust SET m = 'b'")
+    for more in ({}, {"with_schema": True}):  # the type is there already
+        with bench.prepare(copy, "cust", "Ord er" if more else "cust", schema="rescue", **more) as ready:
+            assert ready.changed
+            ready.apply()
+    assert bench.query("shop", "SELECT string_agg(DISTINCT m::text || (name = 'x'), ',') FROM rescue.cust") == "afalse"
+    assert bench.query("shop", "SELECT string_agg(DISTINCT m::text || (name = 'x'), ',') FROM public.cust") == "atrue"
+    with bench.prepare(copy, "cust", "Ord er", schema="rescue", with_schema=True) as ready:
+        assert not ready.changed
+    with bench.prepare(copy, "cust", schema="public", dry=True) as ready:
+        assert ready.changes == (("shop.public.cust", 10, 10),)
+
+
+def test_what_can_not_be_in_another_schema_is_refused(bench: Bench) -> None:
+    bench.execute(
+        "shop",
+        "CREATE EXTENSION citext SCHEMA public",
+        "CREATE TABLE public.mail (address public.citext)",
+        "CREATE TABLE public.heir () INHERITS (public.log)",
+        "CREATE SCHEMA other",
+        "CREATE TABLE other.t ()",
+    )
+    copy = bench.backup("shop")
+    given = {"schema": "rescue", "with_schema": True}
+    for dry in (True, False):
+        with pytest.raises(TargetError, match=r'type "public\.citext" does not exist'):
+            bench.prepare(copy, "mail", dry=dry, **given)
+        with pytest.raises(TargetError, match=r"public\.heir can't be .* without TABLE public\.log"):
+            bench.prepare(copy, "heir", dry=dry, **given)
+        with pytest.raises(InvalidRequest, match="schema is for tables of one schema"):
+            bench.prepare(copy, "heir", "t", dry=dry, **given)
+        with pytest.raises(InvalidRequest, match="schema is for single tables"):
+            bench.prepare(copy, dry=dry, schema="rescue")
+    with bench.prepare(copy, "heir", "log", **given) as ready:
+        ready.apply()
+    parent = "SELECT inhparent::regclass::text FROM pg_inherits WHERE inhrelid = 'rescue.heir'::regclass"
+    assert bench.query("shop", parent) == "rescue.log"
+    assert bench.query("shop", "SELECT count(*) FROM pg_namespace WHERE nspname IN ('public', 'day2_aside')") == 1

@@ -89,3 +89,10 @@ def test_single_tables(run: Any, databases: Databases) -> None:
     assert databases.counts() == [5, 5]
     databases.execute("verb_a", "SELECT FROM other")
     assert run("restore", **arguments)["changed"] is False
+    beside = {**arguments, "target": {**target, "schema": "beside", "with_schema": True}}
+    predicted = run("restore", check=True, **beside)
+    done = run("restore", **beside)
+    assert (done["targets"], done["changed"]) == (predicted["targets"], True)
+    assert [change["name"] for change in done["targets"][0]["changes"]] == ["verb_a.beside.t"]
+    for check in (True, False):
+        assert run("restore", check=check, **beside)["changed"] is False

@@ -31,6 +31,7 @@ RESTORE_OPTIONS: dict[str, dict[str, Any]] = {
     "disconnect": {"type": "bool"},
     "owner": {"type": "str", "choices": ["keep", "map", "none"]},
     "owner_map": {"type": "dict"},
+    "schema": {"type": "str"},
     "with_schema": {"type": "bool"},
     "compare": {"type": "str", "choices": ["counts", "digests"]},
     # From pgBackRest only.

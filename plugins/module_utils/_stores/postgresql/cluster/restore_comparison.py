@@ -15,6 +15,7 @@ from .restore_contents import Contents
 from .restore_definitions import Definitions
 from .restore_load import copy_statements, table_of
 from .restore_owners import MAP, Owners
+from .restore_schema import OtherSchema
 from .restore_state import Name, as_in
 from .restore_tools import Tools
 
@@ -34,6 +35,7 @@ class Rows(NamedTuple):
     file: str
     wanted: Sums
     before: Optional[Sums]  # None: the table does not exist
+    source: Name  # in the backup
     created: bool = False  # with the definition in the backup
 
     @property
@@ -60,8 +62,10 @@ class Comparison:
         contents: Contents,
         definitions: Optional[Definitions],
         details: Mapping[str, Any],
+        place: OtherSchema,
     ) -> None:
         self._session = session
+        self._place = place
         self._details = details
         self._definitions = definitions
         statements, encoding = copy_statements(tools, contents.directory)
@@ -78,35 +82,38 @@ class Comparison:
                 "Set with_schema=true to create the tables as in the backup, or restore the whole database beside it "
                 "(database), and copy what you need.",
             )
-        before = table_sums(self._session, [self._tables[name] for name in names if name in self._tables])
+        there = {name: self._tables[self._place.of(name)] for name in names if self._place.of(name) in self._tables}
+        before = table_sums(self._session, list(there.values()))
         return [
             Rows(
                 self._table(name),
                 *self._files[name],
                 wanted[name],
-                before.get(name),
-                name not in self._tables or bool(self._other_columns(name)),
+                before.get(self._place.of(name)),
+                name,
+                name not in there or bool(self._other_columns(name)),
             )
             for name in names
         ]
 
     def _table(self, name: Name) -> Table:
         """The table as it will be."""
-        if name in self._tables and not self._other_columns(name):
-            return self._tables[name]
-        there = self._tables.get(name, Table(*name, "p", "", 0))
+        wanted = self._place.of(name)
+        if wanted in self._tables and not self._other_columns(name):
+            return self._tables[wanted]
+        there = self._tables.get(wanted, Table(*wanted, "p", "", 0))
         return as_in(self._details, [there._replace(columns=columns_of(self._files[name][0]))])[0]
 
     def _problems(self, name: Name) -> list[str]:
-        shown = ".".join(name)
         if name not in self._files:
-            return [f"the backup has no rows of {shown}"]
+            return [f"the backup has no rows of {'.'.join(name)}"]
         if self._definitions is not None:
-            return [] if self._definitions.has(name) else [f"the backup has no definition of {shown}"]
-        return self._other_columns(name) if name in self._tables else [f"{shown} does not exist"]
+            return [] if self._definitions.has(name) else [f"the backup has no definition of {'.'.join(name)}"]
+        wanted = self._place.of(name)
+        return self._other_columns(name) if wanted in self._tables else [f"{'.'.join(wanted)} does not exist"]
 
     def _other_columns(self, name: Name) -> list[str]:
-        return _other_columns(self._session, name, self._files[name][0])
+        return _other_columns(self._session, self._place.of(name), self._files[name][0])
 
 
 def columns_of(statement: bytes) -> list[str]:

@@ -27,6 +27,7 @@ from .restore_definitions import Definitions, check_dependents
 from .restore_keys import dangling, foreign_keys
 from .restore_load import copy_in
 from .restore_places import choose
+from .restore_schema import OtherSchema
 from .restore_state import Name, parts_of, sums_of
 from .restore_tools import Tools
 from .restore_triggers import Triggers
@@ -59,11 +60,14 @@ def prepare_only(
         copy.progress.start(f"Comparing tables of {target}")
         with errors(TargetError, f"Can't compare the tables of {target}"):
             definitions = definitions_of(tools, contents, options)
-            found = Comparison(session, tools, contents, definitions, details).rows(sums_of(details, contents), names)
+            place = OtherSchema(session, options.get("schema"), names)
+            compared = Comparison(session, tools, contents, definitions, details, place)
+            found = compared.rows(sums_of(details, contents), names)
         changed = [one for one in found if one.created or one.before != one.wanted]
-        work = _Work(session, tools, contents, changed, definitions)
+        work = _Work(session, tools, contents, changed, definitions, place)
         sequences = {parts_of(name): (value, called) for name, value, called in details["sequences"]}
         ready = TablesRestoration(work, target, found, sequences)
+        ready.notes += tuple(work.notes())
         stack.push(ready.clean)
         if changed and dry:
             copy.progress.start(f"Checking the rows of tables of {target}", unit="bytes")
@@ -94,6 +98,8 @@ def _match(options: Mapping[str, Any], copy: Copy, only: Sequence[str]) -> tuple
     found = sorted({known[name][0] for name in only})
     if len({source for source, _schema, _table in found}) > 1:
         raise InvalidRequest("only is for tables of one database.", "Run once for each database.")
+    if options.get("schema") is not None and len({schema for _source, schema, _table in found}) > 1:
+        raise InvalidRequest("schema is for tables of one schema.", "Run once for each schema in the backup.")
     source = found[0][0]
     (place,) = [place for name, place in pairs if name == source]
     return source, place.name, [(schema, table) for _source, schema, table in found]
@@ -127,12 +133,14 @@ class _Work:
         contents: Contents,
         tables: Sequence[Rows],
         definitions: Optional[Definitions],
+        place: OtherSchema,
     ) -> None:
         self.session = session
         self.tables = tables
         self._server = tools.server
         self._contents = contents
         self._definitions = definitions
+        self._place = place
         self._created = [one for one in tables if one.created]
         self._kept = [one for one in tables if not one.created]
         names = [one.quoted for one in self._kept]
@@ -154,13 +162,16 @@ class _Work:
         # the server shows names without quotes that they don't need
         shown = {self._shown(table): temporary for table, temporary in instead.items()}
         self._check_keys(shown)
-        self._create([one for one in self._created if one.before is None])
+        new = [one for one in self._created if one.before is None]
+        self._create(new)
         for one in self._created:
             if one.before is None:
                 self._load(one, one.quoted, one.table)
             else:  # its definition would have to be dropped first
                 for _data in self._contents.rows(one.file):
                     pass
+        if self._place.elsewhere:  # elsewhere only, as foreign keys would lock tables that are in use
+            self._create(new, "post-data")
         self.session.execute("ROLLBACK")
 
     def begin(self) -> None:
@@ -196,10 +207,7 @@ class _Work:
             self._load(one, one.quoted, one.table)
         self._check_keys({})
         triggers.enable()
-        if self._definitions is not None and self._created:
-            self._run(
-                self._definitions.text([(one.table.schema, one.table.name) for one in self._created], "post-data")
-            )
+        self._create(self._created, "post-data")
         for one in self.tables:
             self._advance(one.quoted, sequences)
         return triggers.notes
@@ -215,9 +223,22 @@ class _Work:
             self.session.execute(f"DROP TABLE {', '.join(relation(*name) for name in replaced)}")
         self._create(self._created)
 
-    def _create(self, tables: Sequence[Rows]) -> None:
-        if self._definitions is not None and tables:
-            self._run(self._definitions.text([(one.table.schema, one.table.name) for one in tables], "pre-data"))
+    def _create(self, tables: Sequence[Rows], section: str = "pre-data") -> None:
+        names = [one.source for one in tables]
+        if self._definitions is None or not names:
+            return
+        with self._place.named_like_theirs() as present:
+            if self._place.elsewhere:
+                self._run(self._definitions.text_alone(names, section, present))
+            else:
+                self._run(self._definitions.text(names, section))
+
+    def notes(self) -> list[str]:
+        """On what is created in another schema. Raises TargetError for what can't be."""
+        names = [one.source for one in self._created]
+        if self._definitions is None or not names or not self._place.elsewhere:
+            return []
+        return self._definitions.notes_alone(names, self._place.of(names[0])[0])
 
     def _run(self, text: bytes) -> None:
         self.session.execute(text)
@@ -275,9 +296,10 @@ class _Work:
     def _advance(self, table: str, sequences: Mapping[Name, tuple[int, bool]]) -> None:
         """Sequences of the table give no number that the backup has seen."""
         for schema, name, step in self.session.execute(_SEQUENCES, (table,)).fetchall():
-            if (schema, name) not in sequences:
+            source = self._place.source((schema, name))
+            if source not in sequences:
                 continue
-            quoted, wanted = relation(schema, name), sequences[schema, name]
+            quoted, wanted = relation(schema, name), sequences[source]
             value, called = self.session.execute(f"SELECT last_value, is_called FROM {quoted}").fetchone()
             if (_next(*wanted, step) - _next(value, called, step)) * step > 0:
                 # alone, setval() would survive a rollback; after this, it writes to what only this transaction sees

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Optional
 
-from ...._core.errors import Day2Error, SourceError, TargetError, TaskEnded
+from ...._core.errors import Day2Error, InvalidRequest, SourceError, TargetError, TaskEnded
 from ...base import Change, Copy, Restoration
 from ..client import errors
 from .restore_contents import Contents
@@ -86,6 +86,8 @@ def prepare(
         from .restore_only import prepare_only  # only here: see registry.py
 
         return prepare_only(server, options, copy, only, scratch=scratch, dry=dry)
+    if options.get("schema") is not None:
+        raise InvalidRequest("schema is for single tables.", "Name them in only, or omit schema.")
     pairs = choose(copy.details, options)
     with contextlib.ExitStack() as stack:
         session = stack.enter_context(server.connect())
