@@ -279,7 +279,7 @@ RESCUED = (
 
 
 def test_tables_are_restored_to_another_schema_beside_those_in_use(bench: Bench) -> None:
-    bench.execute("shop", "CREATE PUBLICATION pub FOR TABLE public.\"Ord er\"")
+    bench.execute("shop", 'CREATE PUBLICATION pub FOR TABLE public."Ord er"')
     copy = bench.backup("shop")
     bench.execute("shop", 'DELETE FROM public."Ord er" WHERE id > 10')
     before = bench.backup("shop").details["databases"]["shop"]
@@ -290,11 +290,9 @@ def test_tables_are_restored_to_another_schema_beside_those_in_use(bench: Bench)
         for dry in (True, False):
             with bench.prepare(copy, "Ord er", dry=dry, **given) as ready:
                 assert ready.changes == (("shop.rescue.Ord er", None, 100),)
-                assert ready.notes == (
-                    "Left out of rescue, as other tables or publications are involved: FK CONSTRAINT Ord er "
-                    "Ord er_cust_fkey, PUBLICATION TABLE pub Ord er.",
-                    "The bodies of functions in rescue keep the names of schemas: note().",
-                )
+                left_out, bodies = ready.notes
+                assert left_out.endswith(": FK CONSTRAINT Ord er Ord er_cust_fkey, PUBLICATION TABLE pub Ord er.")
+                assert bodies == "The bodies of functions in rescue keep the names of schemas: note()."
                 if not dry:
                     with bench.server().connect("shop") as other:
                         assert other.execute(COUNT).fetchone() == (10,)

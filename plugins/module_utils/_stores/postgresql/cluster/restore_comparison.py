@@ -61,6 +61,7 @@ class Comparison:
         tools: Tools,
         contents: Contents,
         definitions: Optional[Definitions],
+        *,
         details: Mapping[str, Any],
         place: OtherSchema,
     ) -> None:

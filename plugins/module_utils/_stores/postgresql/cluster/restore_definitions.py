@@ -114,7 +114,9 @@ class Definitions:
         lost = [f"{one.type} {one.name_in(schema)}" for one in left_out if one.type not in _UNSAID]
         functions = [one for number, one in self._entries.items() if number in numbers]
         bodies = [one.name_in(schema) for one in functions if _BROUGHT.get(one.type) == "FUNCTION"]
-        notes = [f"Left out of {place}, as other tables or publications are involved: {', '.join(lost)}."] if lost else []
+        notes = []
+        if lost:
+            notes.append(f"Left out of {place}, as other tables or publications are involved: {', '.join(lost)}.")
         if bodies:
             notes.append(f"The bodies of functions in {place} keep the names of schemas: {', '.join(bodies)}.")
         return notes
@@ -208,7 +210,7 @@ class Definitions:
 
 
 def _shown(entry: _Entry, schema: str) -> str:
-    """Its name, which can contain blanks, as the schema and the owner can: only a schema that is known ends for sure."""
+    """Its name. It can contain blanks, as the schema can: only of a known schema it is certain where it ends."""
     own = entry.rest.startswith(f"{schema} ")
     return f"{schema}.{entry.name_in(schema)}" if own else entry.rest.rpartition(" ")[0]
 

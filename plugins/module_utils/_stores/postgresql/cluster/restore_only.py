@@ -61,10 +61,10 @@ def prepare_only(
         with errors(TargetError, f"Can't compare the tables of {target}"):
             definitions = definitions_of(tools, contents, options)
             place = OtherSchema(session, options.get("schema"), names)
-            compared = Comparison(session, tools, contents, definitions, details, place)
+            compared = Comparison(session, tools, contents, definitions, details=details, place=place)
             found = compared.rows(sums_of(details, contents), names)
         changed = [one for one in found if one.created or one.before != one.wanted]
-        work = _Work(session, tools, contents, changed, definitions, place)
+        work = _Work(session, tools, contents, changed, definitions=definitions, place=place)
         sequences = {parts_of(name): (value, called) for name, value, called in details["sequences"]}
         ready = TablesRestoration(work, target, found, sequences)
         ready.notes += tuple(work.notes())
@@ -132,6 +132,7 @@ class _Work:
         tools: Tools,
         contents: Contents,
         tables: Sequence[Rows],
+        *,
         definitions: Optional[Definitions],
         place: OtherSchema,
     ) -> None:
