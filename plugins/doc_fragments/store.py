@@ -956,6 +956,11 @@ options:
             or C(RestoreTableToPointInTime) whose names end in C(Override), such as C({BillingModeOverride:
             PAY_PER_REQUEST}).'
         type: dict
+      timeline:
+        description:
+          - For V(postgresql) with C(repository=pgbackrest), the timeline to follow. The default is the newest. An
+            earlier one has what the server had written after the moment that it was put back to itself.
+        type: int
       schema:
         description:
           - For V(postgresql) and single tables (C(only)), the schema that they are restored to. The default is their
@@ -1325,6 +1330,11 @@ options:
             or C(RestoreTableToPointInTime) whose names end in C(Override), such as C({BillingModeOverride:
             PAY_PER_REQUEST}).'
         type: dict
+      timeline:
+        description:
+          - For V(postgresql) with C(repository=pgbackrest), the timeline to follow. The default is the newest. An
+            earlier one has what the server had written after the moment that it was put back to itself.
+        type: int
       schema:
         description:
           - For V(postgresql) and single tables (C(only)), the schema that they are restored to. The default is their

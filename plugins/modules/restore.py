@@ -30,7 +30,8 @@ description:
     there on O(target.port), with its socket in O(target.host) (C(/var/run/postgresql) by default). It archives nothing,
     and accepts connections through its socket only. The moment is compared with the range of the archive first. Without
     O(at), everything that is archived is restored. A server in use is never replaced. To put back a database, back it
-    up from the copy with M(day2.ops.backup) and restore that.
+    up from the copy with M(day2.ops.backup) and restore that. On another host, this requires pgBackRest, PostgreSQL of
+    the same major version, and a copy of the configuration file of the stanza; the end of the range is unknown there.
   - In a restored directory tree, entries of the backup replace entries of the same name, whatever their type. Entries
     that O(target.include) and O(target.exclude) do not select are retained. If such an entry is in the way of an entry
     of the backup, the task fails, in check mode as well. Sockets are retained unless they are in the way of an entry of

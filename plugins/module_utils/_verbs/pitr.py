@@ -14,11 +14,12 @@ from .._core.errors import Day2Error, InvalidRequest
 from .._core.progress import Progress
 from .._core.units import format_duration, parse_time, plural
 from .._stores.postgresql.pitr.archive import Archive, describe, look
-from .._stores.postgresql.pitr.restore import Copy, Restored, Target, apply, plan
+from .._stores.postgresql.pitr.copies import Copy, Target
+from .._stores.postgresql.pitr.restore import Restored, apply, plan
 from .._stores.postgresql.pitr.stanza import Stanza
 from .arguments import duration, optional
 
-_TARGET = ("type", "name", "data_directory", "host", "port", "keep_running")
+_TARGET = ("type", "name", "data_directory", "host", "port", "keep_running", "timeline")
 _SOCKETS = "/var/run/postgresql"
 
 
@@ -58,7 +59,8 @@ def _target(given: Mapping[str, Any]) -> Target:
     host = given.get("host") or _SOCKETS
     if not host.startswith("/"):
         raise InvalidRequest(f"host is {host}, but the copy only has a socket.", "Set it to a directory.")
-    return Target(given["data_directory"], host, given["port"], given.get("keep_running") is not False)
+    keep_running = given.get("keep_running") is not False
+    return Target(given["data_directory"], host, given["port"], keep_running, given.get("timeline"))
 
 
 def _result(copy: Copy, done: Optional[Restored], check: bool, began: float) -> dict[str, Any]:
@@ -92,12 +94,12 @@ def _timelines(copy: Copy) -> list[str]:
     """Once the server itself was put back to a moment, what it had written after that is on another timeline."""
     archive = copy.archive
     old = next((one.timeline for one in reversed(archive.suited(copy.at)) if one.good), 0)
-    if not copy.changed or not 0 < old < archive.timeline:
+    if not copy.changed or copy.target.timeline is not None or not 0 < old < archive.timeline:
         return []
     text = (
         f"The archive of stanza {copy.stanza.name} goes on with timeline {archive.timeline}, which the restore follows"
     )
-    return [f"{text}: what was written to timeline {old} after they parted is not in the copy."]
+    return [f"{text}: what was written to timeline {old} after they parted is not in the copy (timeline)."]
 
 
 def _not_running(copy: Copy) -> list[str]:

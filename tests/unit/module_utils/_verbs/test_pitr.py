@@ -414,8 +414,8 @@ def test_a_standby_is_refused_before_anything_is_written() -> None:
         assert not Path(server.options["config"]).exists()
 
 
-def test_another_timeline_is_told() -> None:
-    """The server itself was put back: what it had written after that moment is not what a restore gives."""
+def test_a_timeline_that_was_abandoned() -> None:
+    """The server itself was put back: what it had written after that moment is only on its old timeline."""
     with archived() as server:
         server.as_postgres("mkdir", server.directory / "log")
         run(postgresql_pitr, **server.options)
@@ -423,18 +423,55 @@ def test_another_timeline_is_told() -> None:
         begin = run(postgresql_pitr, **server.options)["pitr"]["earliest"]
         wait_until(lambda: server.execute(NOW) > begin)
         given = given_for(server, target=target(server, "copy", 5433, keep_running=False))
+        at = server.execute("CREATE TABLE ev (n int)", NOW)
+        server.execute("INSERT INTO ev VALUES (1)")
+        server.archived()
         assert run(restore, True, **given)["warnings"] == []
         server.stop()
-        server.as_postgres("touch", server.data / "recovery.signal")
-        with (server.data / "postgresql.auto.conf").open("a") as settings:
-            settings.write("restore_command = 'false'\n")
+        command = ["pgbackrest", f"--config={server.options['config']}", f"--stanza={server.stanza}", "--type=time"]
+        moment = f"--target={at.replace('T', ' ').replace('Z', '+00')}"
+        server.as_postgres(*command, moment, "--target-action=promote", "--delta", "restore")
         server.start()  # it can be read before it has left recovery
         wait_until(lambda: server.execute("SELECT pg_is_in_recovery()") == "f")
-        server.execute("CREATE TABLE later ()")
+        server.execute("INSERT INTO ev VALUES (2)")
         server.archived()
+        server.as_postgres(*command[:3], "--type=full", "backup")
+        old = given_for(server, target=target(server, "old", 5434, timeline=1))
+        (warning,) = run(restore, True, **given, at=at)["warnings"]
+        assert "goes on with timeline 2, which the restore follows: what was written to timeline 1" in warning
+        with pytest.raises(RepositoryError, match=r"has no timeline 3\."):
+            run(restore, True, **given_for(server, target=target(server, "never", 5440, timeline=3)))
         for check in (True, False):
-            (warning,) = run(restore, check, **given)["warnings"]
-            assert "goes on with timeline 2, which the restore follows: what was written to timeline 1" in warning
+            done = run(restore, check, **old)
+            assert (done["changed"], done["warnings"]) == (True, [])
+        assert " at the end of the archive on timeline 1 to " in done["msg"]
+        assert [server.execute("SELECT n FROM ev", port=port) for port in (5432, 5434)] == ["2", "1"]
+        with pytest.raises(TargetError, match=r"is a copy of .* and a data directory is never replaced"):
+            run(restore, **{**old, "at": at})
+
+
+def test_on_another_host(ready: Archived) -> None:
+    """There is no server, only the configuration."""
+    at = ready.execute("CREATE TABLE moved AS SELECT 1 AS n", NOW)
+    ready.execute("DELETE FROM moved")
+    ready.archived()
+    ready.as_postgres("mkdir", ready.directory / "other")
+    config = ready.directory / "other" / "pgbackrest.conf"
+    text = Path(ready.options["config"]).read_text()
+    text = text.replace(f"pg1-path={ready.data}", f"pg1-path={ready.directory}/other/data")
+    config.write_text(text.replace(f"pg1-socket-path={ready.directory}", f"pg1-socket-path={ready.directory}/other"))
+    config.chmod(0o644)
+    given = given_for(ready, target=target(ready, "other/copy", 5447), at=at, repository=f"pgbackrest:{config}")
+    for check in (True, False):
+        done = run(restore, check, **given)
+        assert (done["changed"], done["pitr"]["latest"]) == (True, None)
+    for check in (True, False):
+        assert run(restore, check, **given)["changed"] is False
+    assert ready.execute("SELECT n FROM moved", port=5447) == "1"
+    (found,) = run(backup_info, name=ready.stanza, repository=given["repository"])["sets"]
+    assert [one["problem"].partition(":")[0] for one in found["problems"]] == ["how far it reaches is not known"]
+    with pytest.raises(RepositoryError, match="to a time that only the server knows"):
+        run(restore, **{**given, "at": "2001-01-01"})
 
 
 def test_a_configuration_made_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

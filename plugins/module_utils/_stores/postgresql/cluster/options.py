@@ -37,4 +37,5 @@ RESTORE_OPTIONS: dict[str, dict[str, Any]] = {
     # From pgBackRest only.
     "data_directory": {"type": "path"},
     "keep_running": {"type": "bool"},
+    "timeline": {"type": "int"},
 }

@@ -21,9 +21,9 @@ def choose(details: Mapping[str, Any], options: Mapping[str, Any]) -> list[tuple
     """
     if options.get("tables"):
         raise InvalidRequest("tables selects what is backed up, not what is restored.", "Use only instead.")
-    if options.get("data_directory") or options.get("keep_running") is not None:
+    if any(options.get(name) is not None for name in ("data_directory", "keep_running", "timeline")):
         raise InvalidRequest(
-            "data_directory and keep_running are for restores from pgBackRest.",
+            "data_directory, keep_running and timeline are for restores from pgBackRest.",
             "Omit them, or set repository to pgbackrest.",
         )
     known = details["databases"]

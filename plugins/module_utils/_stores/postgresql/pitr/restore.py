@@ -29,44 +29,12 @@ from ...._core.units import format_size, format_time
 from ..cluster.programs import find, major_of
 from . import tablespaces
 from .archive import Archive, look, shown
+from .copies import Copy, Target, lines_of, pid_in
 from .stanza import Place, Stanza, complaint_of, run_as
 
 MARKER = "day2-restored.json"
 _FOREVER_S = "31536000"
 _POLL_S = 0.1
-
-
-class Target(NamedTuple):
-    """Where the copy goes, and where its server listens."""
-
-    directory: str
-    socket_directory: str
-    port: int
-    keep_running: bool
-
-
-class Copy(NamedTuple):
-    """What is to be restored. `at` is None for everything that is archived."""
-
-    stanza: Stanza
-    archive: Archive
-    target: Target
-    at: Optional[datetime]
-    existing: bool  # the directory is this copy already
-
-    @property
-    def running(self) -> bool:
-        """Whether a server runs in the directory."""
-        return _pid(self.target.directory) is not None
-
-    @property
-    def changed(self) -> bool:
-        return not self.existing
-
-    @property
-    def moment(self) -> str:
-        """For people."""
-        return "the end of the archive" if self.at is None else format_time(self.at)
 
 
 def plan(stanza: Stanza, target: Target, at: Optional[datetime]) -> Copy:
@@ -77,6 +45,7 @@ def plan(stanza: Stanza, target: Target, at: Optional[datetime]) -> Copy:
     check_range(stanza.name, archive, at)
     existing = _existing(stanza, target, at)
     ready = Copy(stanza, archive, target, at, existing)
+    ready.base()
     if not existing:
         _check_target(ready)
     return ready
@@ -111,7 +80,7 @@ def _existing(stanza: Stanza, target: Target, at: Optional[datetime]) -> bool:
             marker = json.load(handle)
     except (OSError, ValueError):
         marker = None
-    if at is not None and marker == _marker(stanza, at):
+    if at is not None and marker == _marker(stanza, target, at):
         return True
     what = f"a copy of {marker['stanza']} at {marker['at']}" if _is_marker(marker) else "not empty"
     raise TargetError(
@@ -120,8 +89,9 @@ def _existing(stanza: Stanza, target: Target, at: Optional[datetime]) -> bool:
     )
 
 
-def _marker(stanza: Stanza, at: Optional[datetime]) -> dict[str, Any]:
-    return {"stanza": stanza.name, "at": format_time(at) if at else "its end"}
+def _marker(stanza: Stanza, target: Target, at: Optional[datetime]) -> dict[str, Any]:
+    followed = {} if target.timeline is None else {"timeline": target.timeline}
+    return {"stanza": stanza.name, "at": format_time(at) if at else "its end", **followed}
 
 
 def _is_marker(found: Any) -> bool:
@@ -165,7 +135,7 @@ def socket_of(target: Target) -> str:
 def _is_taken(copy: Copy) -> bool:
     """Whether a server listens there that is not what a killed run of ours has left."""
     left = prepared_for(copy.target.directory)
-    if _pid(left) is not None and _lines(left)[3:4] == [str(copy.target.port)]:
+    if pid_in(left) is not None and lines_of(left)[3:4] == [str(copy.target.port)]:
         return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
@@ -241,8 +211,10 @@ def _build(copy: Copy, prepared: str, progress: Progress) -> Restored:
         os.mkdir(prepared, 0o700)
     # T and Z in a time would have pgBackRest choose the newest backup
     moment = ["--type=default"] if copy.at is None else ["--type=time", f"--target={_for_postgresql(copy.at)}"]
+    base = copy.base()
     copy.stanza.run(
         f"--pg1-path={prepared}",
+        *([] if base is None else [f"--set={base.label}", f"--target-timeline={copy.target.timeline}"]),
         *moment,
         *([] if copy.at is None else ["--target-action=promote"]),
         "--archive-mode=off",
@@ -311,7 +283,7 @@ def _start(copy: Copy, directory: str) -> None:
     argv = [_program(copy), "start", "-s", "-w", "-t", _FOREVER_S, "-D", directory, "-l", log, "-o", options]
     status, out, said = run_as(copy.stanza.user, argv, None, "pg_ctl start")
     while not status and not _is_ready(directory):  # it still replays
-        if _pid(directory) is None and not _is_ready(directory):
+        if pid_in(directory) is None and not _is_ready(directory):
             status = 1
         time.sleep(_POLL_S)
     if status:
@@ -320,26 +292,7 @@ def _start(copy: Copy, directory: str) -> None:
 
 def _is_ready(directory: str) -> bool:
     """Whether its server has said that it can be used, which is in the eighth line of its file."""
-    return [line.strip() for line in _lines(directory)[7:8]] == ["ready"]
-
-
-def _lines(directory: str) -> list[str]:
-    try:
-        with open(os.path.join(directory, "postmaster.pid"), encoding="utf-8", errors="replace") as handle:
-            return handle.read().splitlines()
-    except OSError:
-        return []
-
-
-def _pid(directory: str) -> Optional[int]:
-    """Of the server that runs in a directory."""
-    lines = _lines(directory)
-    try:
-        pid = int(lines[0])
-        cwd = os.stat(f"/proc/{pid}/cwd")
-        return pid if os.path.samestat(cwd, os.stat(directory)) else None
-    except (IndexError, ValueError, OSError):
-        return None
+    return [line.strip() for line in lines_of(directory)[7:8]] == ["ready"]
 
 
 def _not_reached(copy: Copy, log: str, complaint: str) -> Day2Error:
@@ -377,7 +330,7 @@ def _settle(copy: Copy, prepared: str) -> None:
     directory = copy.target.directory
     with os_errors(TargetError, "Can't put in place", directory), acting_as(copy.stanza.user):
         marker = os.path.join(prepared, MARKER)
-        write_atomically(marker, json.dumps(_marker(copy.stanza, copy.at)).encode(), 0o644)
+        write_atomically(marker, json.dumps(_marker(copy.stanza, copy.target, copy.at)).encode(), 0o644)
         if os.path.isdir(directory):
             os.rmdir(directory)  # it is empty, or this fails
         os.rename(prepared, directory)
@@ -386,10 +339,10 @@ def _settle(copy: Copy, prepared: str) -> None:
 
 def _stop(copy: Copy, directory: str, mode: str) -> None:
     """Stop the server in a directory, if one runs."""
-    if _pid(directory) is None:
+    if pid_in(directory) is None:
         return
     argv = [_program(copy), "stop", "-s", "-w", "-t", "300", "-m", mode, "-D", directory]
     with contextlib.suppress(Day2Error):
         run_as(copy.stanza.user, argv, 310, "pg_ctl stop")
-    if _pid(directory) is not None:
+    if pid_in(directory) is not None:
         raise TargetError(f"The server in {directory} does not stop.", "Stop it, and remove the directory.")
