@@ -48,7 +48,9 @@ class Archived:
         return done.stdout
 
     def start(self) -> None:
-        settings = f"-c listen_addresses= -c unix_socket_directories={self.directory} -c fsync=off"
+        # by itself it writes nothing, so that all it has written is archived when `archived` says so
+        settings = "-c listen_addresses= -c fsync=off -c autovacuum=off -c checkpoint_timeout=1d"
+        settings += f" -c unix_socket_directories={self.directory}"
         words = ["-D", self.data, "-l", self.directory / "server.log", "-o", settings, "-w", "-s", "start"]
         self.as_postgres(self.programs / "pg_ctl", *words)
 
