@@ -351,6 +351,22 @@ def test_tablespaces_of_others_are_left_alone(ready: Archived) -> None:
         ready.execute("DROP TABLE IF EXISTS spaced", "DROP TABLESPACE late")
 
 
+def test_a_tablespace_that_was_dropped_since_is_told(ready: Archived) -> None:
+    """It is in no base backup, and WAL has the place where it was."""
+    place = ready.directory / "dropped"
+    ready.as_postgres("mkdir", place)
+    ready.execute(f"CREATE TABLESPACE gone LOCATION '{place}'", "CREATE TABLE gone TABLESPACE gone AS SELECT 1 AS n")
+    at = ready.execute(NOW)
+    ready.execute("DROP TABLE gone", "DROP TABLESPACE gone")
+    ready.archived()
+    done = run(restore, **given_for(ready, target=target(ready, "gone", 5448), at=at))
+    assert done["warnings"] == [
+        f"The copy has a tablespace at {place}, as the server had it there at that moment. Leave that directory to the "
+        "copy until it is no longer needed."
+    ]
+    assert ready.execute("SELECT n FROM gone", port=5448) == "1"
+
+
 def test_a_copy_that_does_not_run_is_told(ready: Archived) -> None:
     ready.execute("CREATE TABLE IF NOT EXISTS told (n int)")
     at = ready.execute(NOW)

@@ -185,7 +185,7 @@ def apply(copy: Copy, progress: Progress, lock_timeout: float) -> Restored:
             raise
         if copy.target.keep_running:
             _start(copy, copy.target.directory)
-        return restored._replace(notes=tuple(notes))
+        return restored._replace(notes=(*notes, *restored.notes))
     finally:
         lock.release()
 
@@ -226,7 +226,7 @@ def _build(copy: Copy, prepared: str, progress: Progress) -> Restored:
     _configure(copy, prepared)
     progress.start(f"Replaying WAL until {copy.moment}")
     _start(copy, prepared)
-    restored = _examine(copy)
+    restored = _examine(copy)._replace(notes=tuple(tablespaces.outside(prepared, target.directory)))
     _stop(copy, prepared, "fast")
     _settle(copy, prepared)
     return restored

@@ -49,6 +49,20 @@ def check_restored(stanza: Stanza, directory: str) -> None:
     _refuse_others(_links(stanza.place.data_directory), _links(directory))
 
 
+def outside(built: str, directory: str) -> list[str]:
+    """Notes on tablespaces that are not beside the copy: WAL has created them where the server once had them.
+
+    :param built: where the copy is now; `directory`: where it is to be.
+    """
+    beside = directory_of(directory) + os.sep
+    return [
+        f"The copy has a tablespace at {place}, as the server had it there at that moment. Leave that directory to the "
+        "copy until it is no longer needed."
+        for place in sorted(_links(built).values())
+        if not place.startswith(beside)
+    ]
+
+
 def _links(data_directory: str) -> dict[str, str]:
     """The tablespaces of a server and where they are."""
     path = os.path.join(data_directory, "pg_tblspc")
