@@ -360,10 +360,8 @@ def test_a_tablespace_that_was_dropped_since_is_told(ready: Archived) -> None:
     ready.execute("DROP TABLE gone", "DROP TABLESPACE gone")
     ready.archived()
     done = run(restore, **given_for(ready, target=target(ready, "gone", 5448), at=at))
-    assert done["warnings"] == [
-        f"The copy has a tablespace at {place}, as the server had it there at that moment. Leave that directory to the "
-        "copy until it is no longer needed."
-    ]
+    (warning,) = done["warnings"]
+    assert warning.startswith(f"The copy has a tablespace at {place}, as the server had it there at that moment.")
     assert ready.execute("SELECT n FROM gone", port=5448) == "1"
 
 

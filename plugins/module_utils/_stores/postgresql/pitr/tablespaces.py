@@ -55,12 +55,10 @@ def outside(built: str, directory: str) -> list[str]:
     :param built: where the copy is now; `directory`: where it is to be.
     """
     beside = directory_of(directory) + os.sep
-    return [
-        f"The copy has a tablespace at {place}, as the server had it there at that moment. Leave that directory to the "
-        "copy until it is no longer needed."
-        for place in sorted(_links(built).values())
-        if not place.startswith(beside)
-    ]
+    found = sorted(place for place in _links(built).values() if not place.startswith(beside))
+    hint = "Leave it to the copy until that is no longer needed."
+    words = "as the server had it there at that moment"
+    return [f"The copy has a tablespace at {place}, {words}. {hint}" for place in found]
 
 
 def _links(data_directory: str) -> dict[str, str]:
