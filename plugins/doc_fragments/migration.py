@@ -504,7 +504,7 @@ options:
     OPTIMIZE = r"""
 options:
   store:
-    description: The database. It must be of type V(sqlite).
+    description: The database, of type V(sqlite) or V(postgresql).
     type: dict
     required: true
     suboptions:

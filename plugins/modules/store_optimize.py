@@ -12,17 +12,27 @@ version_added: 0.1.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Runs C(VACUUM) on an SQLite database if enough of it is free space, C(ANALYZE) on tables without statistics or whose number
-    of records has doubled or halved since, and changes settings that are stored in its file.
-  - Free space is measured in all pages (C(dbstat)), as the free list of SQLite does not contain the space within pages.
-  - C(VACUUM) locks writers out until it ends, and readers, too, unless the database is in WAL mode. So it is refused while
-    another process has the database open, unless O(window) is set. It is also refused if the predicted time does not
-    fit into the window or O(time_limit), or if its temporary file and journal do not fit on the disk.
-  - In a database with O(auto_vacuum=incremental), free pages are released a thousand at a time, between which others
-    can write. This is not refused.
-  - A step that is refused does not stop the others. The task then fails, with all results.
-  - What cannot be won, for example because rows are so large that a page holds one of them, is measured after a C(VACUUM) and
-    recorded in the state of the host, so that the next run does not try again.
+  - Releases free space, renews statistics and builds half empty indexes anew, where it is worth it, and reports sizes
+    before and after.
+  - For SQLite, runs C(VACUUM) if enough of the database is free space, C(ANALYZE) on tables without statistics or whose
+    number of records has doubled or halved since, and changes settings that are stored in the file. Free space is measured
+    in all pages (C(dbstat)), as the free list of SQLite does not contain the space within pages.
+  - C(VACUUM) of SQLite locks writers out until it ends, and readers, too, unless the database is in WAL mode. So it is
+    refused while another process has the database open, unless O(window) is set. It is also refused if the predicted time
+    does not fit into the window or O(time_limit), or if its temporary file and journal do not fit on the disk.
+  - In an SQLite database with O(auto_vacuum=incremental), free pages are released a thousand at a time, between which
+    others can write. This is not refused.
+  - What C(VACUUM) of SQLite cannot win, for example because rows are so large that a page holds one of them, is measured
+    after it and recorded in the state of the host, so that the next run does not try again. The same holds for indexes of
+    PostgreSQL.
+  - For PostgreSQL, runs C(VACUUM) and C(ANALYZE) on the tables of the schema that need it, and C(REINDEX CONCURRENTLY) on
+    B-trees whose leaf pages are filled to less than two thirds of those of a new index. Readers and writers are not
+    locked out. Indexes are measured with the extension C(pgstattuple), which has to be installed. Tables do not become
+    smaller, as this requires C(VACUUM FULL), which locks them.
+  - Invalid indexes that an interrupted C(REINDEX CONCURRENTLY) has left (C(_ccnew), C(_ccold)) are dropped if a valid index
+    of the same definition exists. Other invalid indexes are reported.
+  - A step that is refused does not stop the others. The task then fails, with all results. A step whose table is locked by
+    others for 10 seconds is skipped.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.verb
@@ -39,37 +49,50 @@ attributes:
     support: none
 options:
   free:
-    description: Percentage of the database that must be free for C(VACUUM).
+    description: Percentage of an SQLite database that must be free for C(VACUUM).
     type: str
     default: 20%
+  dead_rows:
+    description: Percentage of the rows of a table of PostgreSQL that must be dead for C(VACUUM), and at least 50 rows.
+    type: str
+    default: 10%
   bytes_to_win:
-    description: How much must be free at least, so that small databases are left alone. V(0) is any.
+    description:
+      - How much C(VACUUM) of SQLite or a C(REINDEX) must win at least, so that small databases and indexes are left alone.
+        V(0) is any.
     type: str
     default: 64M
   vacuum:
     description:
       - Whether to release free space.
-      - V(full) rewrites the whole database, even if it has O(auto_vacuum=incremental). The limits apply to it, too.
+      - V(full) rewrites a whole SQLite database, even if it has O(auto_vacuum=incremental). The limits apply to it, too.
     type: str
     choices: [auto, full, never]
     default: auto
   analyze:
-    description: Whether to renew statistics. Of tables with more than a million records, a sample is read.
+    description:
+      - Whether to renew statistics. Of SQLite tables with more than a million records, a sample is read. Tables of
+        PostgreSQL are analyzed if they never were, or if a tenth of their rows were changed since.
+    type: bool
+    default: true
+  reindex:
+    description: Whether to build indexes of PostgreSQL anew, and to drop what an interrupted C(REINDEX) has left.
     type: bool
     default: true
   journal_mode:
     description:
-      - Journal mode of the database. The default is to leave it as it is.
+      - Journal mode of an SQLite database. The default is to leave it as it is.
       - It is skipped while another process has the database open.
     type: str
     choices: [delete, truncate, persist, wal]
   auto_vacuum:
-    description: How the database releases free pages. To change it from or to V(none), C(VACUUM) is run whatever is free.
+    description:
+      - How an SQLite database releases free pages. To change it from or to V(none), C(VACUUM) is run whatever is free.
     type: str
     choices: [none, full, incremental]
   window:
     description:
-      - When the database may be locked. Outside of this time, nothing is done, and the task succeeds.
+      - When the database may be locked. With it, C(VACUUM) of PostgreSQL also truncates tables, which locks them briefly. Outside of this time, nothing is done, and the task succeeds.
       - A step only starts if its predicted time fits. It is stopped at the end of the window, and has changed nothing then,
         except that the last part of C(VACUUM) can't be interrupted.
     type: dict
@@ -94,7 +117,7 @@ options:
     type: str
   safety_backup:
     description:
-      - With O(repository), back up the database, with C(kind=safety), before C(VACUUM).
+      - With O(repository), back up an SQLite database, with C(kind=safety), before C(VACUUM).
       - C(VACUUM) does not change data, except the row IDs of tables that have neither an C(INTEGER PRIMARY KEY) nor an index.
         If there are such tables, it is refused without O(repository), unless this is V(false).
     type: bool
@@ -156,11 +179,11 @@ steps:
   returned: always, unless nothing could be read
   contains:
     action:
-      description: V(vacuum), V(incremental_vacuum), V(analyze), V(journal_mode) or V(auto_vacuum).
+      description: V(vacuum), V(incremental_vacuum), V(analyze), V(reindex), V(drop_index), V(journal_mode) or V(auto_vacuum).
       type: str
       sample: vacuum
     name:
-      description: Name of the database or table, or the new setting.
+      description: Name of the database, table or index, or the new setting.
       type: str
       sample: hawkfish.db
     reason:

@@ -42,12 +42,13 @@ _COLUMNS = "SELECT count(*) FROM pg_attribute WHERE attrelid = %s AND attnum > 0
 _INDEXES = """
 SELECT i.oid, i.relname, c.relname, m.amname, pg_relation_size(i.oid), x.indisunique, x.indisvalid, x.indisready,
   EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.oid AND k.contype IN ('p', 'u', 'x')),
-  x.indisreplident, s.idx_scan, b.pid IS NOT NULL
+  x.indisreplident, s.idx_scan, EXISTS (
+    -- what others build is hidden from roles without pg_read_all_stats
+    SELECT FROM pg_stat_progress_create_index b
+    WHERE b.datname = current_database() AND (b.relid = c.oid OR b.relid IS NULL))
 FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class c ON c.oid = x.indrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_am m ON m.oid = i.relam
 LEFT JOIN pg_stat_all_indexes s ON s.indexrelid = i.oid
-LEFT JOIN pg_stat_progress_create_index b ON b.index_relid = i.oid AND b.datid = (
-  SELECT oid FROM pg_database WHERE datname = current_database())
 WHERE n.nspname = %s AND i.relkind = 'i' ORDER BY c.relname, i.relname"""
 _RESET = "SELECT stats_reset FROM pg_stat_database WHERE datname = current_database()"
 _UNINDEXED = """
@@ -65,7 +66,7 @@ SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespa
 
 
 class Index(NamedTuple):
-    """An index in the catalog. `building`: a session is at it now."""
+    """An index in the catalog. `building`: a session builds indexes of its table now."""
 
     oid: int
     name: str
@@ -98,12 +99,18 @@ class _Table(NamedTuple):
 
 
 class PostgresqlInspection:
-    """The tables of a schema."""
+    """The tables of a schema.
+
+    :param counting: whether a deep look counts records.
+    :param least_index: bytes below which it does not measure indexes.
+    """
 
     type = "postgresql"
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
+    def __init__(self, options: Mapping[str, Any], *, counting: bool = True, least_index: int = 0) -> None:
         self._options = options
+        self._counting = counting
+        self._least_index = least_index
         self._schema: str = options.get("schema") or "public"
         self.location = f"postgresql:{options.get('host') or ''}/{options.get('database') or ''}/{self._schema}"
         self._connection: Any = None
@@ -180,7 +187,7 @@ class PostgresqlInspection:
             figures.know("partition_of", table.partition_of, "pg_inherits")
         figures.know("bytes", table.bytes, "pg_table_size, with TOAST")
         figures.know("index_bytes", table.index_bytes, "pg_indexes_size")
-        self._records(figures, table, deep)
+        self._records(figures, table, deep and self._counting)
         self._dead(figures, table)
         if not (deep and tuples and self._measured(figures, table, tuples)):
             self._estimated(figures, table, tuples, deep)
@@ -287,6 +294,8 @@ class PostgresqlInspection:
                 entry.unknown("leaf_density", "only valid indexes of the method btree have it")
             elif not (deep and tuples):
                 entry.unknown("leaf_density", SHALLOW if tuples else "the extension pgstattuple is not installed")
+            elif one.bytes < self._least_index:
+                entry.unknown("leaf_density", f"only measured from {self._least_index} bytes on")
             else:
                 density = leaf_density(self._connection, tuples, one.oid)
             if isinstance(density, float):

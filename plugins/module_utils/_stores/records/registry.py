@@ -219,7 +219,13 @@ def open_optimizer(parameters: Mapping[str, Any]) -> Optimizer:
         from ..sqlite.optimizer import SqliteOptimizer
 
         return SqliteOptimizer(given)
-    raise InvalidRequest(f"Stores of type {parameters['type']} have nothing to optimize.", "Use sqlite.")
+    if parameters["type"] == "postgresql":
+        from ..postgresql.optimizer import PostgresqlOptimizer
+
+        return PostgresqlOptimizer(given)
+    raise InvalidRequest(
+        f"Stores of type {parameters['type']} have nothing to optimize.", "The types are postgresql and sqlite."
+    )
 
 
 def _checked(parameters: Mapping[str, Any]) -> tuple[RecordType, dict[str, Any]]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Callable, Optional
 
 from ..._core import files, host_state
-from ..._core.errors import Day2Error, NoSpace, SourceError, TargetError
+from ..._core.errors import Cancelled, Day2Error, NoSpace, SourceError, TargetError
 from ..._core.file_lock import FileLock
 from ..._core.open_files import sees_all
 from ..._core.progress import Progress
@@ -122,8 +122,8 @@ class SqliteOptimizer:
             with _connected(self._path, "rw") as connection:
                 connection.set_progress_handler(stop, _STEPS)
                 return actions[step.action](connection)
-        except Day2Error:
-            if stopped:  # SQLite has rolled it back
+        except Cancelled:
+            if stopped:  # by `stop`; SQLite has rolled it back
                 raise OutOfTime from None
             raise
 

@@ -50,9 +50,11 @@ ARGUMENTS: dict[str, Any] = {
     "argument_spec": dict(
         store={"type": "dict", "required": True, "options": argument_spec()},
         free={"type": "str", "default": "20%"},
+        dead_rows={"type": "str", "default": "10%"},
         bytes_to_win={"type": "str", "default": "64M"},
         vacuum={"type": "str", "choices": ["auto", "full", "never"], "default": "auto"},
         analyze={"type": "bool", "default": True},
+        reindex={"type": "bool", "default": True},
         journal_mode={"type": "str", "choices": ["delete", "truncate", "persist", "wal"]},
         auto_vacuum={"type": "str", "choices": ["none", "full", "incremental"]},
         window={
@@ -92,16 +94,18 @@ def request_from(params: Mapping[str, Any]) -> OptimizeRequest:
     store = params["store"]
     if store["type"] != "sqlite" and (params["journal_mode"] or params["auto_vacuum"]):
         raise InvalidRequest("journal_mode and auto_vacuum are for stores of type sqlite.", "Leave them out.")
+    if store["type"] != "sqlite" and params["vacuum"] == "full":
+        raise InvalidRequest("vacuum=full is for stores of type sqlite.", "Run VACUUM FULL or pg_repack yourself.")
     seconds = duration(params["time_limit"]) if params["time_limit"] else None
     if seconds is not None and seconds <= 0:
         raise InvalidRequest(f"time_limit is {params['time_limit']}.", "Set it to a duration, for example 10m.")
     wanted = Wanted(
         _percent("free", params["free"]),
-        10.0,
+        _percent("dead_rows", params["dead_rows"]),
         parse_size(params["bytes_to_win"]),
         params["vacuum"],
         params["analyze"],
-        True,
+        params["reindex"],
         params["journal_mode"],
         params["auto_vacuum"],
     )
@@ -256,8 +260,6 @@ def _apply(store: Optimizer, step: OptimizeStep, until: Until, outcome: _Outcome
         outcome.stopped = outcome.stopped or isinstance(exc, OutOfTime)
         if not exc.partly:
             return
-    except Cancelled:
-        raise
     except Day2Error as exc:
         outcome.hold(step, exc.message)
         outcome.problems.append(str(exc))

@@ -20,6 +20,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core import files
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, InvalidRequest
 from ansible_collections.day2.ops.plugins.module_utils._core.file_lock import FileLock
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
+from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql import optimizer
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.optimizing import (
     VACUUM,
     OptimizeStep,
@@ -30,7 +31,7 @@ from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.optimizer 
 from ansible_collections.day2.ops.plugins.module_utils._verbs.health.windows import read_windows
 from ansible_collections.day2.ops.plugins.module_utils._verbs.records import store_optimize
 from tests.services.stores import Store
-from tests.unit.module_utils._verbs.migrations import sql
+from tests.unit.module_utils._verbs.migrations import Stores, connected, sql
 from tests.unit.module_utils.verbs import run_verb
 
 ROWS = 4000
@@ -185,10 +186,10 @@ def test_vacuum_starts_only_if_it_fits(database: Store) -> None:
 
 def test_vacuum_that_is_stopped_has_changed_nothing(database: Store) -> None:
     before = content(database)
-    with SqliteOptimizer({"path": database["path"]}) as optimizer:
+    with SqliteOptimizer({"path": database["path"]}) as database_file:
         step = OptimizeStep(VACUUM, "app.db", "", 1)
         with pytest.raises(OutOfTime):
-            optimizer.apply(step, Until(0), Progress())
+            database_file.apply(step, Until(0), Progress())
     assert content(database) == before
     assert os.listdir(Path(database["path"]).parent) == ["app.db"]
 
@@ -277,6 +278,111 @@ def test_what_is_refused(database: Store, tmp_path: Path) -> None:
     for params in ({"free": "much"}, {"free": "120%"}, {"time_limit": "0s"}, {"window": {"start": "1", "end": "2"}}):
         with pytest.raises(InvalidRequest):
             run(database, **params)
+
+
+@pytest.fixture
+def schema(stores: Stores) -> Store:
+    """Every other row of its table was deleted, and nothing else looks at it."""
+    store = stores("postgresql")
+    for statement in (
+        "CREATE EXTENSION IF NOT EXISTS pgstattuple SCHEMA public",
+        "CREATE TABLE log (id int PRIMARY KEY, note text) WITH (autovacuum_enabled = false)",
+        f"INSERT INTO log SELECT n, repeat('x', 200) FROM generate_series(1, {ROWS}) n",
+        "DELETE FROM log WHERE id % 2 = 0",
+    ):
+        sql(store, statement)
+    return store
+
+
+def rows_of(store: Store) -> list[Any]:
+    return sql(store, "SELECT * FROM log ORDER BY id")
+
+
+def indexes(store: Store) -> list[Any]:
+    return sql(
+        store,
+        "SELECT i.relname::text, x.indisvalid FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid"
+        f" WHERE i.relnamespace = '{store['schema']}'::regnamespace ORDER BY 1",
+    )
+
+
+def test_dead_rows_and_half_empty_indexes_of_postgresql(schema: Store) -> None:
+    before = rows_of(schema)
+    done = four_steps(schema)
+    assert actions(done) == [("vacuum", "log"), ("analyze", "log"), ("reindex", "log_pkey")]
+    assert rows_of(schema) == before
+    assert indexes(schema) == [("log_pkey", True)]
+    # what is free in the table is for new rows
+    assert [one["action"] for one in run(schema)["skipped"]] == ["vacuum_full"]
+    assert done["bytes_freed"] > 0
+
+
+def test_what_a_cancelled_reindex_has_left_is_dropped(schema: Store) -> None:
+    sql(schema, "CREATE UNIQUE INDEX log_pkey_ccnew ON log (id)")
+    sql(schema, "CREATE UNIQUE INDEX log_pkey_ccold ON log (note, id)")
+    sql(schema, "CREATE INDEX mine ON log (note)")
+    names = "'log_pkey_ccnew', 'log_pkey_ccold', 'mine'"
+    sql(
+        schema,
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid IN (SELECT oid FROM pg_class"
+        f" WHERE relname IN ({names}) AND relnamespace = '{schema['schema']}'::regnamespace)",
+    )
+    params = {"vacuum": "never", "analyze": False, "bytes_to_win": "1G"}
+    done = four_steps(schema, **params)
+    assert actions(done) == [("drop_index", "log_pkey_ccnew")]
+    # one of other columns, or of another name, is somebody's
+    assert indexes(schema) == [("log_pkey", True), ("log_pkey_ccold", False), ("mine", False)]
+    assert [one["name"] for one in done["skipped"]] == ["log_pkey_ccold", "mine"]
+
+
+def test_an_old_transaction_keeps_dead_rows(schema: Store) -> None:
+    params = {"reindex": False, "analyze": False}
+    with contextlib.closing(connected(schema)) as old:
+        old.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        old.execute("SELECT count(*) FROM pg_class")
+        sql(schema, "DELETE FROM log WHERE id % 3 = 0")
+        run(schema, **params)
+        again = run(schema, **params)
+    assert again["changed"] is False
+    assert "still sees its dead rows" in again["skipped"][0]["reason"]
+
+
+def test_locks_of_others_are_not_waited_for(schema: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(optimizer, "_PATIENCE", 100)
+    with contextlib.closing(connected(schema)) as other:
+        other.execute("BEGIN")
+        other.execute("LOCK TABLE log IN SHARE UPDATE EXCLUSIVE MODE")
+        result = run(schema)
+    assert result["changed"] is False
+    assert all("locked" in one["reason"] for one in result["skipped"] if one["action"] in ("vacuum", "analyze"))
+
+
+def test_a_reindex_that_has_to_give_up_leaves_nothing(schema: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with contextlib.closing(connected(schema)) as server:
+        server.execute("VACUUM log")
+    monkeypatch.setattr(optimizer, "_PATIENCE", 300)
+    with contextlib.closing(connected(schema)) as old:  # a REINDEX waits for its end
+        old.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        old.execute("SELECT count(*) FROM pg_class")
+        result = run(schema, analyze=False)
+        assert (result["changed"], actions(result)) == (False, [])
+        assert "locked" in next(one["reason"] for one in result["skipped"] if one["action"] == "reindex")
+        assert indexes(schema) == [("log_pkey", True)]
+    assert actions(run(schema, analyze=False)) == [("reindex", "log_pkey")]
+
+
+def test_the_tables_of_others_are_refused(schema: Store) -> None:
+    role = "r_" + schema["schema"]
+    sql(schema, f"CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA {schema['schema']} TO {role}")
+    for check in (True, False):
+        details = refused("only its owner", {**schema, "username": role}, check)
+        assert details["changed"] is False
+
+
+def test_what_is_for_sqlite_only(schema: Store) -> None:
+    for params in ({"vacuum": "full"}, {"journal_mode": "wal"}, {"auto_vacuum": "full"}):
+        for check in (True, False):
+            refused("for stores of type sqlite", schema, check, **params)
 
 
 @pytest.mark.parametrize(
