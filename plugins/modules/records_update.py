@@ -72,7 +72,10 @@ options:
     type: int
     default: 3
   max_errors:
-    description: Stop as soon as more batches than this have failed. The default is to try all of them.
+    description:
+      - Stop as soon as more batches than this have failed. The default is to try all of them.
+      - Commands, O(schema) and the types of columns are checked for all batches first, so that nothing is written
+        if too many fail there.
     type: int
   schema:
     description: JSON schema that the new records must meet, as in M(day2.ops.records_validate). A batch with a record
@@ -154,6 +157,11 @@ unchanged:
   type: int
   returned: always, unless nothing could be read
   sample: 20
+not_tried:
+  description: Number of records that were not updated because more batches than O(max_errors) had failed.
+  type: int
+  returned: always, unless nothing could be read
+  sample: 0
 gone:
   description: Number of records that were removed meanwhile, or no longer meet O(where).
   type: int
@@ -197,7 +205,8 @@ errors:
       type: str
       sample: the command returned 99 of 100 records
 success_rate:
-  description: Share of the selected records that did not fail, or null if there are none.
+  description: Share of the selected records that neither failed nor were left (RV(not_tried)), or null if there are
+    none.
   type: float
   returned: always, unless nothing could be read
   sample: 1.0

@@ -50,6 +50,10 @@ class Violation(TargetError):
     """Data that the rules of a target refuse: running again changes nothing."""
 
 
+class RolledBack(TargetError):
+    """A database has undone a transaction because of another one, as after a deadlock: one more try may succeed."""
+
+
 class RepositoryError(Day2Error):
     """The repository can't be used: it is not writable, lies inside the data to back up, or lacks the backup."""
 

@@ -19,7 +19,7 @@ from typing import Any, Union
 
 from .errors import SourceError
 from .records import canonical, is_finite
-from .tagged_json import TAG, integer, real
+from .tagged_json import TAG, integer, number_text, real
 from .units import format_time
 
 _decoder = json.JSONDecoder(parse_int=integer, parse_float=real)
@@ -89,7 +89,7 @@ def _write(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_write, value))}]"
     if isinstance(value, (Decimal, int)) and not isinstance(value, bool):
-        return canonical(value).decode() if is_finite(value) else _encode(float(value))
+        return number_text(value) if is_finite(value) else _encode(float(value))
     return _encode(value)
 
 

@@ -18,7 +18,7 @@ from decimal import Decimal
 from typing import Any, Union
 
 from .errors import Day2Error, SourceError
-from .records import canonical
+from .records import canonical, is_finite
 from .units import parse_time
 
 # The key of a mapping that is a tag, or, with more than one "$", of one that only looks like that.
@@ -60,7 +60,18 @@ def _write(value: Any) -> str:
         return "{{{}}}".format(", ".join(f"{_encode(key)}: {_write(member)}" for key, member in value.items()))
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_write, value))}]"
-    return _encode(value) if isinstance(value, str) else canonical(value).decode()
+    if isinstance(value, str):
+        return _encode(value)
+    return number_text(value) if _is_number(value) else canonical(value).decode()
+
+
+def number_text(value: Union[int, float, Decimal]) -> str:
+    """JSON text of a finite number, with its type as well as its value: canonical JSON has `1` for 1.0."""
+    return str(value).lower() if isinstance(value, Decimal) else _encode(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) and is_finite(value)
 
 
 def may_be_tagged(text: str) -> bool:

@@ -19,7 +19,8 @@ from .client import describe_failure
 from .target import DynamodbTarget
 from .values import DynamoSet, KeyField, Unstorable, decode, encode, key_json, key_values
 
-_CHANGED = "ConditionalCheckFailedException"
+# It is not as it was read, or a transaction of another client is changing it.
+_CHANGED = ("ConditionalCheckFailedException", "TransactionConflictException")
 
 
 class DynamodbEditor(DynamodbTarget):
@@ -35,7 +36,7 @@ class DynamodbEditor(DynamodbTarget):
             try:
                 self._call("UpdateItem", info, _update(self._key(info), change))
             except Refused as exc:
-                if exc.code != _CHANGED:
+                if exc.code not in _CHANGED:
                     words = cannot_write(info, change, f"DynamoDB rejects it: {exc.message.rstrip('.')}")
                     raise Incomplete(f"{words}.", [*lost, *changes[number:]]) from None
                 lost.append(change)

@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..._core.errors import Day2Error, MissingDependency, NoSpace, SourceError, TargetError, Violation
+from ..._core.errors import Day2Error, MissingDependency, NoSpace, RolledBack, SourceError, TargetError, Violation
 from ..._core.tagged_json import decode as decode_json
 
 psycopg: Any = None
@@ -98,11 +98,14 @@ def errors(kind: type[Day2Error], doing: str) -> Iterator[None]:
             raise NoSpace(message, "Committed data remains. Free some space and run again.") from exc
         if exc.sqlstate == "42501" and "row-level security" in message:
             raise kind(message, _HIDDEN_ROWS) from exc
+        if kind is TargetError and exc.sqlstate in _ROLLED_BACK:
+            raise RolledBack(message) from exc
         if kind is TargetError and isinstance(exc, (psycopg.IntegrityError, psycopg.DataError)):
             raise Violation(message) from exc
         raise kind(message) from exc
 
 
+_ROLLED_BACK = ("40001", "40P01")  # serialization_failure, deadlock_detected
 _HIDDEN_ROWS = (
     "Its policies would hide rows from this role. Connect as the owner of the table (without FORCE ROW LEVEL "
     "SECURITY), as a superuser, or as a role with BYPASSRLS."

@@ -43,6 +43,7 @@ class Editor(Protocol):
         :returns: as they were read, the records that someone else has changed or removed.
         :raises TargetError: a record cannot be stored as it should be, or a rule of the store refuses it.
         :raises Incomplete: the same, after others have been changed.
+        :raises RolledBack: nothing was changed, and the same can be tried again.
         """
 
     def fault(self, info: Info, change: Change) -> str:

@@ -107,6 +107,17 @@ class LifecycleTables(abc.ABC):
     def found(self, table: str, key: str, columns: str, subjects: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         """The rows of subjects: key and columns. In a transaction, nobody else changes them until it ends."""
 
+    @abc.abstractmethod
+    def stored_key(self, table: str, key: str, subject: str) -> str:
+        """How the database would write the key of a new subject."""
+
+    def spelled(self, table: str, key: str, subject: str) -> str:
+        """The subject as the database writes its key: a uuid without capital letters, an integer without zeros."""
+        names = [str(row[0]) for row in self.found(table, key, self.identifier(key), [subject])]
+        if subject in names or len(names) > 1:
+            return subject
+        return names[0] if names else self.stored_key(table, key, subject)
+
     def check_columns(self, table: str, wanted: Collection[str]) -> None:
         """Raise SourceError when the table or one of these columns does not exist."""
         there = self.columns(table)

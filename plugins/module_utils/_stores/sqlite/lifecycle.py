@@ -79,6 +79,15 @@ class SqliteLifecycle(LifecycleTables):
                 self._connection.execute("ROLLBACK")
             raise
 
+    def stored_key(self, table: str, key: str, subject: str) -> str:
+        copied = f"CREATE TEMP TABLE day2_key AS SELECT {identifier(key)} AS key FROM main.{identifier(table)} LIMIT 0"
+        self.execute(copied)  # its column converts values as that of the table does
+        try:
+            self.execute("INSERT INTO temp.day2_key VALUES (?)", [subject])
+            return str(self.execute("SELECT key FROM temp.day2_key")[0][0])
+        finally:
+            self.execute("DROP TABLE temp.day2_key")
+
     def found(self, table: str, key: str, columns: str, subjects: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         for start in range(0, len(subjects), _PAGE):
             some = subjects[start : start + _PAGE]

@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 
-from ..._core.errors import SourceError, TargetError
+from ..._core.errors import RolledBack, SourceError, TargetError
 from ..._core.progress import Progress
 from ..._core.units import plural
 from ..._stores.records.editor import Change, Editor, Incomplete
@@ -28,13 +27,17 @@ class Changing:
         self._selected = selected
         self._recipe = recipe
 
-    def change(self, changes: Sequence[Change], outcome: Outcome) -> None:
-        """Change the records of a batch; one that fails is an error of its own."""
+    def change(self, changes: Sequence[Change], outcome: Outcome, progress: Progress) -> None:
+        """Change the records of a batch; one that fails is an error of its own.
+
+        Only writing is completed if the task is cancelled: a command that makes records again is ended.
+        """
         info = self._selected.info
         for attempt in range(self._recipe.retries + 1):
             try:
-                lost = self._editor.change(info, changes)
-                outcome.updated += len(changes) - len(lost)
+                with progress.critical():
+                    lost = self._editor.change(info, changes)
+                    outcome.updated += len(changes) - len(lost)
                 if not lost:
                     return
                 if attempt == self._recipe.retries:
@@ -43,6 +46,8 @@ class Changing:
                     return
                 changes = self._again(lost, outcome)
             except (TargetError, SourceError, BadBatch) as exc:
+                if isinstance(exc, RolledBack) and attempt < self._recipe.retries:
+                    continue
                 words = exc.message if isinstance(exc, (TargetError, SourceError)) else str(exc)
                 left = exc.left if isinstance(exc, Incomplete) else changes
                 outcome.updated += len(changes) - len(left)
@@ -67,12 +72,15 @@ class Changing:
 
 
 def change(changing: Changing, planned: Spool, outcome: Outcome, progress: Progress) -> None:
-    """Change records batch by batch."""
-    with contextlib.suppress(TooManyErrors):
+    """Change records batch by batch, until too many have failed."""
+    tried = 0
+    try:
         for changes in planned:
-            with progress.critical():
-                changing.change(changes, outcome)
+            tried += len(changes)
+            changing.change(changes, outcome, progress)
             progress.advance(len(changes))
+    except TooManyErrors:
+        outcome.not_tried = planned.count - tried
 
 
 def replace(target: TargetStore, info: Info, planned: Spool, outcome: Outcome, progress: Progress) -> None:

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple, TypeVar
 
-from ..._core.errors import Day2Error, InvalidRequest, TargetError, Violation
+from ..._core.errors import Day2Error, InvalidRequest, RolledBack, TargetError, Violation
 from ..._core.progress import Progress
 from ..._core.units import plural
 from ..._stores.postgresql.options import OPTIONS as POSTGRESQL
@@ -24,6 +24,9 @@ from .machine import Machine, machine_from
 from .moves import Lifecycle, Plan
 
 _SHOWN = 100  # refused subjects in the result
+_TRIES = 4  # of a transaction
+
+Result = TypeVar("Result")
 
 _STEPS = ("ensure", "plan", "begin", "commit", "fail", "repeat", "finish")
 DATABASE: dict[str, Any] = {
@@ -129,13 +132,25 @@ def _take(lifecycle: Lifecycle, tables: LifecycleTables, params: Mapping[str, An
         "fail": (lifecycle.fail, "recorded as failed"),
         "finish": (lifecycle.finish, "finished"),
     }[step]
+    subject = lifecycle.spelled(subject)
     if not reading:
-        with tables.transaction():
-            take(subject, transition)
+        _in_transaction(tables, lambda: take(subject, transition))
     return {
         "changed": True,
         "msg": f"The transition {transition} of {subject} {'would be' if reading else 'is'} {words}.",
     }
+
+
+def _in_transaction(tables: LifecycleTables, action: Callable[[], Result]) -> Result:
+    """What the action returns, which is called again if the database undoes it because of other transactions."""
+    for left in reversed(range(_TRIES)):
+        try:
+            with tables.transaction():
+                return action()
+        except RolledBack:
+            if not left:
+                raise
+    raise AssertionError("the last try returns or fails")
 
 
 def _ensure(
@@ -171,10 +186,15 @@ def _moved(
 ) -> list[Plan]:
     """Move subjects in one transaction; if the database refuses it, each half in its own."""
     found: list[Refusal] = []
+
+    def move() -> list[Plan]:
+        found.clear()
+        plans = list(_planned(lifecycle, tables, params, subjects, found, known=True))
+        lifecycle.move(plans)
+        return plans
+
     try:
-        with tables.transaction():
-            ready = list(_planned(lifecycle, tables, params, subjects, found, known=True))
-            lifecycle.move(ready)
+        ready = _in_transaction(tables, move)
     except Violation as exc:
         if len(subjects) == 1:
             refused.append(Refusal(subjects[0], exc))
@@ -198,7 +218,7 @@ def _planned(
     """The plans of subjects. Those that are refused do not stop the others."""
     records = lifecycle.records(subjects)
     attempts = tables.attempts() if known else {}
-    for subject in subjects:
+    for subject in lifecycle.all_spelled(subjects, records):
         try:
             plan = lifecycle.plan(subject, records.get(subject), attempts.get(subject))
             if params["step"] == "ensure":

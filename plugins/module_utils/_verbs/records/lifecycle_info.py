@@ -46,6 +46,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
             "attempts": [one._asdict() for one in attempts],
         }
         if subject is not None:
+            subject = tables.spelled(machine.collection, machine.key, subject)
             fields = sorted({machine.state_field, *machine.fields})
             record = tables.records(machine.collection, machine.key, fields, [subject]).get(subject)
             if record is None:

@@ -92,6 +92,20 @@ class Lifecycle:
         fields = sorted({machine.state_field, *machine.fields})
         return self._tables.records(machine.collection, machine.key, fields, subjects)
 
+    def spelled(self, subject: str) -> str:
+        """The subject as the database writes its key."""
+        return self._tables.spelled(self._machine.collection, self._machine.key, subject)
+
+    def all_spelled(self, subjects: Sequence[str], records: Mapping[str, Any]) -> list[str]:
+        """Each subject once, as the database writes its key.
+
+        :param records: of these subjects, by the keys that they have.
+        """
+        missing = [one for one in subjects if one not in records]
+        if not missing or (not self._record and not self.records(missing)):
+            return list(subjects)
+        return list(dict.fromkeys(one if one in records else self.spelled(one) for one in subjects))
+
     def plan(self, subject: str, record: Optional[Mapping[str, Any]], attempt: Optional[Attempt]) -> Plan:
         """The way of a subject to the wanted state.
 

@@ -24,12 +24,14 @@ class TooManyErrors(Exception):
 
 class Outcome:
     """Counts of records and batches. `gone`: records that were removed meanwhile, or no longer meet the conditions.
+    `not_tried`: records of batches that were left after too many had failed.
 
     :param max_errors: how many batches may fail before the rest is not tried; None: any number.
     """
 
     def __init__(self, max_errors: Optional[int]) -> None:
         self.total = self.updated = self.unchanged = self.gone = self.conflicts = self.retried = self.batches = 0
+        self.not_tried = 0
         self.errors: list[dict[str, Any]] = []
         self.warnings: list[str] = []
         self.backup: Optional[str] = None
@@ -57,6 +59,15 @@ class Outcome:
         if self._max_errors is not None and len(self.errors) > self._max_errors:
             raise TooManyErrors
 
+    def give_up(self) -> None:
+        """Too many batches can't be changed as planned: nothing is written."""
+        self.updated = 0
+        self.not_tried = self.total - self.unchanged - self._failed()
+        self._before, self._after = [], []
+
+    def _failed(self) -> int:
+        return sum(one["records"] for one in self.errors)
+
     def show(self, info: Info, changes: Sequence[Change]) -> None:
         """Add changes to the diff: the fields that differ, of the first records."""
         for old, new, _absent in changes[: _SHOWN - len(self._before)]:
@@ -67,15 +78,17 @@ class Outcome:
 
     def result(self, check: bool) -> dict[str, Any]:
         """The result of the module, without its duration."""
-        failed = sum(one["records"] for one in self.errors)
+        failed = self._failed() + self.not_tried
+        not_tried = f", {self.not_tried} not tried" if self.not_tried else ""
         words = f"{self.updated} of {plural(self.total, 'record')} {'would be ' if check else ''}updated"
         more = f"\n... of {self.updated} records\n" if self.updated > len(self._before) else ""
         return {
             "changed": bool(self.updated),
-            "msg": f"{words}, {self.unchanged} unchanged.",
+            "msg": f"{words}, {self.unchanged} unchanged{not_tried}.",
             "total": self.total,
             "updated": self.updated,
             "unchanged": self.unchanged,
+            "not_tried": self.not_tried,
             "gone": self.gone,
             "conflicts": self.conflicts,
             "retried": self.retried,

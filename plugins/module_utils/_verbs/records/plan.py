@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pickle
 import threading
@@ -81,14 +80,14 @@ def read(selected: Selected, size: int, directory: str) -> Spool:
 
 def plan(records: Spool, selected: Selected, recipe: Recipe, directory: str, outcome: Outcome) -> Spool:
     """The changes of each batch. A batch that can't be transformed, or that the store can't hold, is an error of its
-    own.
+    own. If too many are, none is left to be written.
     """
     info = selected.info
     planned = Spool(directory, "changes")
-    with contextlib.suppress(TooManyErrors):
+    outcome.total = records.count
+    try:
         for batch, made in _transformed(records, recipe):
             outcome.batches += 1
-            outcome.total += len(batch)
             if isinstance(made, BadBatch):
                 outcome.failed(info, batch, str(made))
                 continue
@@ -102,6 +101,9 @@ def plan(records: Spool, selected: Selected, recipe: Recipe, directory: str, out
             outcome.show(info, changes)
             if changes:
                 planned.add(changes)
+    except TooManyErrors:
+        outcome.give_up()
+        return Spool(directory, "nothing")
     return planned
 
 

@@ -23,6 +23,7 @@ from ..._core.records import canonical
 from ..._core.tagged_json import decode, encode
 from ..._core.units import format_duration, format_size, parse_time
 from ..._stores.records.model import DATE, TIMESTAMP, TIMESTAMPTZ, Field, Info, Record, key_of
+from .spelling import UUID, respell, respelling
 
 Transform = Callable[[Sequence[Record]], list[Record]]
 
@@ -64,7 +65,7 @@ def fitting(info: Info, columns: Optional[frozenset[str]], values: Mapping[str, 
 
 def _fitted(field: Field, value: Any) -> Any:
     if not isinstance(value, str) or field.kind not in _TIMES:
-        return value
+        return respell(value) if field.native == UUID else value
     try:
         return _TIMES[field.kind](value)
     except (ValueError, Day2Error):
@@ -92,14 +93,14 @@ def by_command(
     :param over: set when nobody waits for it any more.
     """
 
-    ended = over or threading.Event()
+    ended, respelled = over or threading.Event(), respelling(info)
 
     def transform(records: Sequence[Record]) -> list[Record]:
         given = b"".join(encode(record).encode() + b"\n" for record in records)
         made = _parsed(_output(argv, timeout, given, ended))
         if columns is not None:
             _check_fields(made, columns)
-        return _matched(records, made, info)
+        return _matched(records, respelled(made), info)
 
     return transform
 

@@ -55,4 +55,4 @@ def test_a_value_is_written_as_json_or_refused() -> None:
 def test_numbers_that_no_float_can_hold_are_finite() -> None:
     large = Decimal("1e400")
     assert plain({"a": large}) == {"a": large}
-    assert encode({"a": large, "b": -large, "c": 10**400}) == '{"a": 1e+400, "b": -1e+400, "c": 1e+400}'
+    assert encode({"a": large, "b": -large, "c": 10**400}) == f'{{"a": 1e+400, "b": -1e+400, "c": 1{"0" * 400}}}'

@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+import threading
+import time
+from collections.abc import Iterator
 from typing import Any, Callable
 
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import migrate
@@ -53,3 +57,30 @@ def sql(store: Store, statement: str) -> list[Any]:
         connection.execute("SET search_path TO " + store["schema"])
         cursor = connection.execute(statement)
         return cursor.fetchall() if cursor.description else []
+
+
+@contextlib.contextmanager
+def deadlock(store: Store, first: str, second: str) -> Iterator[None]:
+    """Another transaction, which executes `first`, and then `second` once somebody waits for it in the block: that one
+    is ended by PostgreSQL if `second` has to wait for it.
+    """
+    begun = threading.Event()
+
+    def other() -> None:
+        with connected(store) as client, client.transaction(), connected(store) as observer:
+            client.execute("SET LOCAL deadlock_timeout = '1min'")  # PostgreSQL ends the transaction that looks first
+            client.execute(first)
+            begun.set()
+            waiting = "SELECT 1 FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
+            deadline = time.monotonic() + 30
+            while not observer.execute(waiting, [client.info.backend_pid]).fetchone() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            client.execute(second)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    try:
+        assert begun.wait(30)
+        yield
+    finally:
+        thread.join()

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
+from ansible_collections.day2.ops.plugins.module_utils._verbs.records import lifecycle_info
 from ansible_collections.day2.ops.plugins.module_utils._verbs.records.machine import machine_from
 from tests.services.stores import Store
-from tests.unit.module_utils._verbs.migrations import Stores, sql
+from tests.unit.module_utils._verbs.migrations import Stores, deadlock, sql
 from tests.unit.module_utils._verbs.test_lifecycle import refused, run
 
 MACHINE: dict[str, Any] = {
@@ -90,6 +91,68 @@ def test_keys_that_are_padded(stores: Stores) -> None:
     assert run(store, subject="ab", **TO_B)["moved"] == 1
     assert (sql(store, "SELECT s FROM c"), events(store)) == ([("b",)], [("ab", "go", "done")])
     refused("There is no id abcdefg", store, subject="abcdefg", **TO_B)
+
+
+OWNER = "0f8fad5b-d9cb-469f-a165-70867728950e"
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "name", "spelled"),
+    [
+        ("postgresql", "uuid", OWNER, OWNER.upper()),
+        ("postgresql", "int", "7", "007"),
+        ("sqlite", "INTEGER", "7", "007"),
+        ("sqlite", "TEXT COLLATE NOCASE", "ab", "AB"),
+    ],
+)
+def test_a_subject_has_one_name(kind: str, key: str, name: str, spelled: str, stores: Stores) -> None:
+    store = stores(kind)
+    sql(store, f"CREATE TABLE c (id {key} PRIMARY KEY, s TEXT)")
+    sql(store, f"INSERT INTO c VALUES ('{name}', 'a')")
+    assert run(store, True, subject=spelled, **TO_B)["moved"] == 1
+    assert run(store, subjects=[spelled, name], **TO_B)["moved"] == 1
+    for check in (True, False):
+        assert run(store, check, subject=spelled, **TO_B)["changed"] is False
+    for step in ("begin", "commit"):
+        run(store, step=step, transition="back", token="t", subject=spelled, **TO_B)
+    assert events(store) == [(name, "go", "done"), (name, "back", "done")]
+    assert len(run(store, verb=lifecycle_info, subject=spelled, machine=TO_B["machine"])["history"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "name", "spelled"),
+    [
+        ("postgresql", "uuid", OWNER, OWNER.upper()),
+        ("postgresql", "char(5)", "ab", "ab"),
+        ("sqlite", "INTEGER", "7", "007"),
+        ("sqlite", "TEXT", "007", "007"),
+    ],
+)
+def test_the_name_of_a_new_subject(kind: str, key: str, name: str, spelled: str, stores: Stores) -> None:
+    store = stores(kind)
+    sql(store, f"CREATE TABLE c (id {key} PRIMARY KEY, s TEXT, x TEXT)")
+    run(store, subject=spelled, record={"x": "2"}, **TO_B)
+    assert events(store) == [(name, "register", "done"), (name, "go", "done")]
+    for check in (True, False):
+        assert run(store, check, subject=spelled, record={"x": "2"}, **TO_B)["changed"] is False
+
+
+def test_a_subject_that_can_be_no_key_is_not_registered(stores: Stores) -> None:
+    store = stores("postgresql")
+    sql(store, "CREATE TABLE c (id int PRIMARY KEY, s text, x text)")
+    refused("invalid input syntax for type integer", store, subject="x", record={"x": "2"}, **TO_B)
+    assert sql(store, "SELECT * FROM c") == []
+
+
+def test_a_deadlock_is_no_refusal(stores: Stores) -> None:
+    """Another transaction has locked one record, and then wants that of the run, which waits for it."""
+    store = stores("postgresql")
+    sql(store, "CREATE TABLE c (id int PRIMARY KEY, s text, x text)")
+    sql(store, "INSERT INTO c VALUES (1, 'a'), (2, 'a')")
+    with deadlock(store, *(f"UPDATE c SET x = 'new' WHERE id = {number}" for number in (2, 1))):
+        assert run(store, subjects=["1", "2"], **TO_B)["moved"] == 2
+    assert sql(store, "SELECT id, s, x FROM c ORDER BY id") == [(1, "b", "new"), (2, "b", "new")]
+    assert events(store) == [("1", "go", "done"), ("2", "go", "done")]
 
 
 def test_a_hook_that_has_to_be_repeated_is_not_forgotten(stores: Stores) -> None:

@@ -246,6 +246,29 @@ def test_max_errors_ends_before_anything_is_written(filled: Filled) -> None:
     assert (len(result["errors"]), result["batches"], result["updated"]) == (2, 2, 0)
 
 
+def test_no_error_allowed_means_that_nothing_is_written(filled: Filled) -> None:
+    store = filled("sqlite")
+    before = records(store)
+    given = command("r['status'] = 'X' if r['_key'] != 'req-012' else 5 / 0")
+    for check in (True, False):
+        result = failed(store, check, command=given, batch_size=5, max_errors=0, safety_backup=False)
+        assert (result["changed"], result["updated"], result["not_tried"], len(result["errors"])) == (False, 0, 20, 1)
+        assert (result["total"], result["success_rate"], result["diff"]["after"]) == (25, 0.0, "")
+        assert "0 of 25 records" in result["msg"]
+        assert "20 not tried" in result["msg"]
+    assert records(store) == before
+
+
+def test_batches_that_were_left_when_the_database_refused_one(filled: Filled) -> None:
+    store = filled("sqlite")
+    sql(
+        store,
+        "CREATE TRIGGER t BEFORE UPDATE ON requests WHEN old._key = 'req-007' BEGIN SELECT RAISE(ABORT, 'no'); END",
+    )
+    result = failed(store, set={"status": "X"}, batch_size=5, max_errors=0, safety_backup=False)
+    assert (result["total"], result["updated"], result["not_tried"], result["success_rate"]) == (25, 5, 15, 0.2)
+
+
 def test_new_records_have_to_fit_the_schema(filled: Filled) -> None:
     store = filled("sqlite")
     schema = {"properties": {"hits": {"maximum": 20}}}

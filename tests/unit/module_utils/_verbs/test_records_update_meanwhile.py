@@ -1,0 +1,138 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""records_update beside transactions of others, and values that a store writes in its own way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.services.stores import Store
+from tests.services.throttle_proxy import NOTHING, Proxy, proxy
+from tests.unit.module_utils._verbs.migrations import Stores, deadlock, sql
+from tests.unit.module_utils._verbs.migrations import run as migrate
+from tests.unit.module_utils._verbs.test_records_update import command, failed, run
+
+OWNER = "0f8fad5b-d9cb-469f-a165-70867728950e"
+
+
+@pytest.mark.parametrize("retries", [0, 3])
+def test_a_deadlock(retries: int, stores: Stores) -> None:
+    store = stores("postgresql")
+    sql(store, "CREATE TABLE requests (id int PRIMARY KEY, hits int, status text)")
+    sql(store, "INSERT INTO requests VALUES (1, 0, 'A'), (2, 0, 'A')")
+    params: dict[str, Any] = {"set": {"status": "B"}, "retries": retries, "safety_backup": False}
+    with deadlock(store, *(f"UPDATE requests SET hits = hits + 1 WHERE id = {number}" for number in (2, 1))):
+        if not retries:
+            assert "deadlock detected" in failed(store, **params)["errors"][0]["error"]
+        else:
+            assert run(store, **params)["updated"] == 2
+    status = "B" if retries else "A"
+    assert sql(store, "SELECT id, hits, status FROM requests ORDER BY id") == [(1, 1, status), (2, 1, status)]
+
+
+@pytest.fixture
+def far(stores: Stores, tmp_path: Path) -> Iterator[tuple[Store, Proxy]]:
+    """A table of DynamoDB behind a proxy."""
+    store = stores("dynamodb")
+    document = tmp_path / "requests.json"
+    document.write_text('{"requests": {"a": {"v": 1}, "b": {"v": 1}}}')
+    migrate(source={"type": "json", "path": str(document)}, target=store, safety_backup=False)
+    with proxy(store["endpoint_url"]) as one:
+        yield {**store, "endpoint_url": one.url}, one
+
+
+def test_a_transaction_of_dynamodb_that_changes_the_same_item(far: tuple[Store, Proxy]) -> None:
+    store, one = far
+
+    def fault(operation: str, number: int) -> str:
+        return "TransactionConflictException" if (operation, number) == ("UpdateItem", 1) else NOTHING
+
+    one.fault = fault
+    done = run(store, set={"v": 2}, safety_backup=False)
+    assert (done["updated"], done["retried"], done["conflicts"]) == (2, 1, 0)
+
+
+def test_a_task_that_is_cancelled_while_a_command_runs_again(stores: Stores, tmp_path: Path) -> None:
+    store = stores("sqlite")
+    sql(store, "CREATE TABLE requests (id INTEGER PRIMARY KEY, v TEXT)")
+    sql(store, "INSERT INTO requests VALUES (1, 'a')")
+    marker, number = tmp_path / "first", tmp_path / "number"
+    again = (
+        f"import os, pathlib, sqlite3, time; m = pathlib.Path({str(marker)!r})\n"
+        f" if m.exists(): pathlib.Path({str(number)!r}).write_text(str(os.getpid())); time.sleep(120)\n"
+        f" m.touch(); c = sqlite3.connect({store['path']!r}); c.execute(\"UPDATE requests SET v = 'b'\"); c.commit()\n"
+        " r['v'] = 'c'"
+    )
+    program = (
+        "import json, sys; from tests.unit.module_utils._verbs.test_records_update import run; "
+        "run(json.loads(sys.argv[1]), command=json.loads(sys.argv[2]), timeout='3m', safety_backup=False)"
+    )
+    arguments = [sys.executable, "-c", program, json.dumps(store), json.dumps(command(again))]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE) as task:
+        deadline = time.monotonic() + 60
+        while not (number.exists() and number.read_text()):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        task.send_signal(signal.SIGTERM)
+        _output, said = task.communicate(timeout=60)  # the command alone would take two minutes
+    assert b"received SIGTERM" in said
+    assert not os.path.exists(f"/proc/{number.read_text()}/fd/0")  # a zombie has none
+    with sqlite3.connect(store["path"]) as connection:
+        assert connection.execute("SELECT v FROM requests").fetchall() == [("b",)]
+
+
+def test_numbers_of_a_document_keep_their_types(tmp_path: Path) -> None:
+    """An application for which 1.0 is no integer still finds none where it has written it."""
+    numbers = {"x": 1.0, "e": 1e5, "zero": -0.0, "list": [2.0, {"y": 3.0}], "int": 10**400, "small": 7}
+    written = {"a": {**numbers, "status": "A"}, "b": {**numbers, "status": "B"}}
+    large = ', "large": 12345678901234567890.0, "huge": 1e400}'  # no float has these values
+    text = json.dumps({"requests": written}).replace('"B"}', '"B"' + large).replace('"A"}', '"A"' + large)
+    path = tmp_path / "requests.json"
+    path.write_text(text)
+    store = {"type": "json", "path": str(path)}
+    run(store, set={"status": "Z"}, where=[{"field": "status", "is": "A"}], safety_backup=False)
+
+    def shown(text: str) -> str:
+        return repr(json.loads(text, parse_float=lambda one: f"float {float(one)!r} {one[-2:] == '.0'}"))
+
+    assert shown(path.read_text()) == shown(text.replace('"A"', '"Z"'))
+
+
+@pytest.fixture
+def owned(stores: Stores) -> Store:
+    """A table of PostgreSQL with a uuid as its key."""
+    store = stores("postgresql")
+    sql(store, "CREATE TABLE requests (id uuid PRIMARY KEY, owner uuid, code text)")
+    sql(store, f"INSERT INTO requests VALUES ('{OWNER}', NULL, 'ab')")
+    return store
+
+
+@pytest.mark.parametrize("spelled", [OWNER.upper(), OWNER.replace("-", ""), f"{{{OWNER}}}"])
+def test_a_uuid_has_several_spellings(spelled: str, owned: Store) -> None:
+    params: dict[str, Any] = {"where": [{"any": [{"field": "id", "in": [spelled]}]}], "safety_backup": False}
+    assert run(owned, set={"owner": spelled, "code": "cd"}, **params)["updated"] == 1
+    assert run(owned, set={"owner": spelled, "code": "cd"}, **params)["changed"] is False
+    made = command(f"r['id'] = r['owner'] = {spelled!r}; r['code'] = 'ef'")
+    params["where"] = [{"field": "code", "is": "cd"}]
+    assert run(owned, command=made, **params)["updated"] == 1
+    assert run(owned, command=made, safety_backup=False)["changed"] is False
+    assert sql(owned, "SELECT id::text, owner::text, code FROM requests") == [(OWNER, OWNER, "ef")]
+
+
+def test_what_is_no_uuid_is_selected_by_nothing(owned: Store) -> None:
+    for wanted in ("none", "", OWNER[:-1]):
+        params: dict[str, Any] = {"where": [{"field": "id", "is": wanted}], "safety_backup": False}
+        assert run(owned, True, set={"code": "x"}, **params)["total"] == 0
