@@ -52,11 +52,11 @@ class Selected:
         self.fields = self._fields() if self.where.fields else frozenset()
         self.where.check_fields(self.fields, self.info.name)
         self.where.read_as_booleans(self._numbers_as_booleans())
-        self._progress = progress
+        self.progress = progress
 
     def __iter__(self) -> Iterator[Record]:
         for record in self.source.read(self.info):
-            self._progress.advance(1)
+            self.progress.advance(1)
             if self._named_key:
                 self._check_unique(record)
             if self.where.holds(record):

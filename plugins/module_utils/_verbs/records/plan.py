@@ -88,6 +88,7 @@ def plan(records: Spool, selected: Selected, recipe: Recipe, directory: str, out
     try:
         for batch, made in _transformed(records, recipe):
             outcome.batches += 1
+            selected.progress.advance(len(batch))
             if isinstance(made, BadBatch):
                 outcome.failed(info, batch, str(made))
                 continue

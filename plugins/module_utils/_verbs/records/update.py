@@ -134,6 +134,7 @@ def _update(
     recipe = _recipe(params, selected)
     outcome = Outcome(params["max_errors"])
     records = read(selected, recipe.batch_size, scratch)
+    progress.start(f"Planning the update of {info.name}", total=records.count, unit="records")
     planned = plan(records, selected, recipe, scratch, outcome)
     outcome.warnings = selected.warnings()
     if not planned.count:

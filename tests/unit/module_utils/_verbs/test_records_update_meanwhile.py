@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
+from ansible_collections.day2.ops.plugins.module_utils._verbs.records import update
 from tests.services.stores import Store
 from tests.services.throttle_proxy import NOTHING, Proxy, proxy
 from tests.unit.module_utils._verbs.migrations import Stores, deadlock, sql
@@ -136,3 +138,24 @@ def test_what_is_no_uuid_is_selected_by_nothing(owned: Store) -> None:
     for wanted in ("none", "", OWNER[:-1]):
         params: dict[str, Any] = {"where": [{"field": "id", "is": wanted}], "safety_backup": False}
         assert run(owned, True, set={"code": "x"}, **params)["total"] == 0
+
+
+def test_the_progress_of_a_command(stores: Stores) -> None:
+    store = stores("sqlite")
+    sql(store, "CREATE TABLE requests (id INTEGER PRIMARY KEY, v TEXT)")
+    sql(store, "INSERT INTO requests VALUES (1, 'a'), (2, 'a'), (3, 'a')")
+    phases: list[tuple[str, Any, int]] = []
+
+    class Recorded(Progress):
+        def start(self, label: str, total: Any = None, unit: str = "") -> None:
+            phases.append((label, total, self.done))  # of the phase before
+            super().start(label, total, unit)
+
+    values = {name: one.get("default") for name, one in update.ARGUMENTS["argument_spec"].items()}
+    given = {"command": command("r['v'] = 'b'"), "batch_size": 2, "safety_backup": False}
+    update.run({**values, "store": store, "collection": "requests", **given}, False, Recorded())
+    assert phases == [
+        ("Reading requests", None, 0),
+        ("Planning the update of requests", 3, 3),
+        ("Updating requests", 3, 3),
+    ]
