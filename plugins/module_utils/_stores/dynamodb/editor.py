@@ -14,7 +14,7 @@ from ..._core.aws import Exhausted, Refused
 from ..._core.errors import TargetError, Violation
 from ..._core.records import canonical
 from ..records.editor import Change, Incomplete, cannot_write
-from ..records.model import Info, Record
+from ..records.model import Field, Info, Record
 from .client import describe_failure
 from .target import DynamodbTarget
 from .values import DynamoSet, KeyField, Unstorable, decode, encode, key_json, key_values
@@ -50,6 +50,12 @@ class DynamodbEditor(DynamodbTarget):
         except Unstorable as exc:
             return cannot_write(info, change, exc)
         return ""
+
+    def respells(self, field: Field) -> bool:
+        return False
+
+    def respelled(self, field: Field, values: Sequence[Any]) -> Sequence[Any]:
+        return values
 
     def find(self, info: Info, records: Sequence[Record]) -> list[Record]:
         return list(self._found(info, records))

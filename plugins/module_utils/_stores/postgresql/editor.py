@@ -6,7 +6,7 @@
 # ruff: noqa: S608 names are quoted by `identifier`
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..._core.errors import SourceError, TargetError, Violation
@@ -14,18 +14,23 @@ from ..._core.record_batches import batches
 from ..._core.tagged_json import encode as encode_json
 from ..records import gaps
 from ..records.editor import Change, assigned, cannot_write, check_one, split
-from ..records.model import JSON, NO_RIGHTS, Field, Info, Record, Refused, Rights, key_of
+from ..records.model import JSON, NO_RIGHTS, TEXT, Field, Info, Record, Refused, Rights, key_of
 from .client import errors, identifier, with_values
 from .source import selected
 from .target import PostgresqlTarget
 from .values import converted
 
+_TEXTS = ("text", "character", "name", '"char"', "xml", "citext")  # types without another spelling of a text
 _PAGE = 200  # records that one statement looks for
 _PATIENCE = "30s"  # for rows that the application has locked
 
 
 class PostgresqlEditor(PostgresqlTarget):
     """The tables of a schema as a target."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        super().__init__(options)
+        self._refused: dict[tuple[str, str], str] = {}  # by field and text, why it is no value of the column
 
     def check_writable(self, infos: Sequence[Info], size: int, rights: Rights = NO_RIGHTS) -> None:
         """Nothing is created, so that the right to change the tables is enough."""
@@ -51,7 +56,35 @@ class PostgresqlEditor(PostgresqlTarget):
             assigned(info, change, converted, encode_json)
         except Refused as exc:
             return cannot_write(info, change, exc)
+        if self._refused:
+            pairs = [(name, str(value)) for name, value in change.new.items() if value != change.old.get(name)]
+            return next((cannot_write(info, change, self._refused[one]) for one in pairs if one in self._refused), "")
         return ""
+
+    def respells(self, field: Field) -> bool:
+        """Not those of text, which would be cut by a cast."""
+        return field.native == "real" or (field.kind == TEXT and not field.native.startswith(_TEXTS))
+
+    def respelled(self, field: Field, values: Sequence[Any]) -> Sequence[Any]:
+        kind = (int, float) if field.native == "real" else str
+        texts = [str(value) for value in values if isinstance(value, kind) and not isinstance(value, bool)]
+        found = self._spelled(field, list(dict.fromkeys(texts)))
+        return [found.get(str(value), value) if isinstance(value, kind) else value for value in values]
+
+    def _spelled(self, field: Field, texts: Sequence[str]) -> dict[str, Any]:
+        """The values of these texts, by text. Those that are no values of the field are missing."""
+        kind = with_values(field.native)
+        back = "real" if field.native == "real" else "text"
+        query = f"SELECT given, given::{kind}::{back} FROM unnest(%s::text[]) AS given"
+        try:
+            with errors(TargetError, f"the field {field.name}"):
+                return dict(self._connected().execute(query, [list(texts)]).fetchall())
+        except Violation as exc:
+            if len(texts) == 1:
+                self._refused[field.name, texts[0]] = exc.message.rstrip(".")
+                return {}
+            halves = (texts[: len(texts) // 2], texts[len(texts) // 2 :])
+            return {text: value for half in halves for text, value in self._spelled(field, half).items()}
 
     def find(self, info: Info, records: Sequence[Record]) -> list[Record]:
         with errors(SourceError, f"Can't read the table {info.name}"):

@@ -49,6 +49,12 @@ class Editor(Protocol):
     def fault(self, info: Info, change: Change) -> str:
         """Why the store can't hold the record as it should be, or "". What its rules refuse is known only by trying."""
 
+    def respells(self, field: Field) -> bool:
+        """Whether the type of a field has values with several spellings, of which the store returns one."""
+
+    def respelled(self, field: Field, values: Sequence[Any]) -> Sequence[Any]:
+        """The values of a field as the store returns them. What it can't hold is unchanged."""
+
     def find(self, info: Info, records: Sequence[Record]) -> list[Record]:
         """The records with the same keys, as they are now. Those that are gone are missing."""
 

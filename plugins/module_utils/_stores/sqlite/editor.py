@@ -12,7 +12,7 @@ from typing import Any
 from ..._core.errors import TargetError, Violation
 from ..._core.tagged_json import encode as encode_json
 from ..records.editor import Change, assigned, cannot_write, check_one, split
-from ..records.model import Info, Record, Refused, key_of
+from ..records.model import Field, Info, Record, Refused, key_of
 from .file import sqlite3, sqlite_errors
 from .read import chunks
 from .schema import identifier
@@ -41,6 +41,12 @@ class SqliteEditor(SqliteTarget):
         except Refused as exc:
             return cannot_write(info, change, exc)
         return ""
+
+    def respells(self, field: Field) -> bool:
+        return False
+
+    def respelled(self, field: Field, values: Sequence[Any]) -> Sequence[Any]:
+        return values
 
     def find(self, info: Info, records: Sequence[Record]) -> list[Record]:
         connection = self._open_writer()

@@ -19,7 +19,7 @@ from ..._core.records import canonical
 from ..._stores.records.model import Info, Record, key_of
 from ..._stores.records.registry import argument_spec
 from ..._stores.records.store import SourceStore, TargetStore
-from .spelling import conditions_of
+from .spelling import Spelling
 
 SELECTION: dict[str, Any] = {
     "store": {"type": "dict", "required": True, "options": argument_spec()},
@@ -47,7 +47,8 @@ class Selected:
         self.info = with_key(found, params["key"])
         self._named_key = not found.key and bool(params["key"])
         self._seen: set[bytes] = set()
-        self.where = Where(conditions_of(self.info, params["where"]), datetime.now(timezone.utc))
+        self.spelling = Spelling(source, self.info)
+        self.where = Where(self.spelling.conditions(params["where"]), datetime.now(timezone.utc))
         self.columns = frozenset(field.name for field in self.info.fields) if has_columns(source, self.info) else None
         self.fields = self._fields() if self.where.fields else frozenset()
         self.where.check_fields(self.fields, self.info.name)

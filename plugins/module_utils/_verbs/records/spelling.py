@@ -1,66 +1,67 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A uuid has several spellings, of which PostgreSQL returns one: both have to be compared in the same one."""
+"""Values that a store returns in another spelling than it was given, such as a uuid in capital letters: they have to be
+compared in its own.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Callable
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from ..._stores.records.model import Info, Record
+from ..._core.records import canonical
+from ..._stores.records.editor import Editor
+from ..._stores.records.model import Field, Info, Record
+from ..._stores.records.store import TargetStore
 
-UUID = "uuid"  # the type of a column
-
-_DIGITS = re.compile(r"[0-9a-f]{32}")
 _COMPARING = ("is", "is_not", "in", "not_in")  # operators that take values of a field
 
 
-def respell(value: Any) -> Any:
-    """The value of a column of uuids as the database returns it."""
-    if not isinstance(value, str):
-        return value
-    bare = value[1:-1] if value[:1] + value[-1:] == "{}" else value
-    digits = bare.lower().replace("-", "")
-    if not _DIGITS.fullmatch(digits):
-        return value
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+class Spelling:
+    """How a store spells the values of a collection."""
 
+    def __init__(self, store: TargetStore, info: Info) -> None:
+        self._store = store if isinstance(store, Editor) else None
+        fields = () if self._store is None or info.document else info.fields
+        self._fields = {field.name: field for field in fields if self._store and self._store.respells(field)}
 
-def _uuids(info: Info) -> frozenset[str]:
-    """The fields that are uuids."""
-    return frozenset(field.name for field in info.fields if field.native == UUID and not info.document)
+    def value(self, name: str, value: Any) -> Any:
+        """The value of a field as the store returns it. What the store can't hold is unchanged."""
+        field = self._fields.get(name)
+        return value if field is None else self._all(field, [value])[0]
 
+    def records(self, made: Sequence[Record], known: Sequence[Record]) -> Sequence[Record]:
+        """Records as the store returns them once it has stored them.
 
-def respelling(info: Info) -> Callable[[Sequence[Record]], Sequence[Record]]:
-    """A function that returns records as the database returns them once it has stored them."""
-    uuids = _uuids(info)
-    if not uuids:
-        return lambda records: records
-    return lambda records: [
-        {name: respell(value) if name in uuids else value for name, value in record.items()} for record in records
-    ]
+        :param known: others, with values that the store has returned.
+        """
+        for name, field in self._fields.items():
+            there = {canonical(record.get(name)) for record in known}
+            new = [record for record in made if name in record and canonical(record[name]) not in there]
+            for record, value in zip(new, self._all(field, [record[name] for record in new])):
+                record[name] = value
+        return made
 
+    def conditions(self, given: Any) -> Any:
+        """The conditions of a user with the values as the store returns them."""
+        if not self._fields:
+            return given
+        if isinstance(given, (list, tuple)):
+            return [self.conditions(one) for one in given]
+        if not isinstance(given, Mapping):
+            return given
+        field = given.get("field") if isinstance(given.get("field"), str) else None
+        return {operator: self._operand(field, operator, value) for operator, value in given.items()}
 
-def conditions_of(info: Info, given: Any) -> Any:
-    """The conditions of a user with the values as the database returns them."""
-    uuids = _uuids(info)
-    return _conditions(uuids, given) if uuids else given
+    def _operand(self, field: Any, operator: Any, value: Any) -> Any:
+        if operator in ("any", "all", "not"):
+            return self.conditions(value)
+        if field is None or operator not in _COMPARING:
+            return value
+        return (
+            [self.value(field, one) for one in value] if isinstance(value, (list, tuple)) else self.value(field, value)
+        )
 
-
-def _conditions(uuids: Collection[str], given: Any) -> Any:
-    if isinstance(given, (list, tuple)):
-        return [_conditions(uuids, one) for one in given]
-    if not isinstance(given, Mapping):
-        return given
-    compared = isinstance(given.get("field"), str) and given["field"] in uuids
-    return {operator: _operand(uuids, operator, value, compared) for operator, value in given.items()}
-
-
-def _operand(uuids: Collection[str], operator: Any, value: Any, compared: bool) -> Any:
-    if operator in ("any", "all", "not"):
-        return _conditions(uuids, value)
-    if not compared or operator not in _COMPARING:
-        return value
-    return [respell(one) for one in value] if isinstance(value, (list, tuple)) else respell(value)
+    def _all(self, field: Field, values: Sequence[Any]) -> Sequence[Any]:
+        return self._store.respelled(field, values) if self._store is not None and values else values

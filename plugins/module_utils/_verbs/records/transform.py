@@ -23,7 +23,7 @@ from ..._core.records import canonical
 from ..._core.tagged_json import decode, encode
 from ..._core.units import format_duration, format_size, parse_time
 from ..._stores.records.model import DATE, TIMESTAMP, TIMESTAMPTZ, Field, Info, Record, key_of
-from .spelling import UUID, respell, respelling
+from .collection import Selected
 
 Transform = Callable[[Sequence[Record]], list[Record]]
 
@@ -44,12 +44,12 @@ def by_constants(values: Mapping[str, Any]) -> Transform:
     return lambda records: [{**record, **values} for record in records]
 
 
-def fitting(info: Info, columns: Optional[frozenset[str]], values: Mapping[str, Any]) -> dict[str, Any]:
+def fitting(selected: Selected, values: Mapping[str, Any]) -> dict[str, Any]:
     """Constants as the collection stores them: text for a column of times is a time.
 
-    :param columns: of the table; None if records can have any field.
     :raises InvalidRequest: a field belongs to the key, the table lacks it, or its column cannot hold the value.
     """
+    info, columns = selected.info, selected.columns
     if set(values) & set(info.key):
         raise InvalidRequest(f"set: {', '.join(sorted(set(values) & set(info.key)))} is the key of {info.name}.")
     if columns is None:
@@ -60,12 +60,12 @@ def fitting(info: Info, columns: Optional[frozenset[str]], values: Mapping[str, 
         raise InvalidRequest(
             f"set: {info.name} has no field {', '.join(unknown)}.", f"The fields are {', '.join(sorted(fields))}."
         )
-    return {name: _fitted(fields[name], value) for name, value in values.items()}
+    return {name: selected.spelling.value(name, _fitted(fields[name], value)) for name, value in values.items()}
 
 
 def _fitted(field: Field, value: Any) -> Any:
     if not isinstance(value, str) or field.kind not in _TIMES:
-        return respell(value) if field.native == UUID else value
+        return value
     try:
         return _TIMES[field.kind](value)
     except (ValueError, Day2Error):
@@ -80,11 +80,7 @@ _TIMES: dict[str, Callable[[str], Any]] = {
 
 
 def by_command(
-    argv: Sequence[str],
-    timeout: float,
-    info: Info,
-    columns: Optional[frozenset[str]],
-    over: Optional[threading.Event] = None,
+    argv: Sequence[str], timeout: float, selected: Selected, over: Optional[threading.Event] = None
 ) -> Transform:
     """The records that a command writes when it reads these: each of them once, in any order.
 
@@ -93,14 +89,14 @@ def by_command(
     :param over: set when nobody waits for it any more.
     """
 
-    ended, respelled = over or threading.Event(), respelling(info)
+    ended, info = over or threading.Event(), selected.info
 
     def transform(records: Sequence[Record]) -> list[Record]:
         given = b"".join(encode(record).encode() + b"\n" for record in records)
         made = _parsed(_output(argv, timeout, given, ended))
-        if columns is not None:
-            _check_fields(made, columns)
-        return _matched(records, respelled(made), info)
+        if selected.columns is not None:
+            _check_fields(made, selected.columns)
+        return _matched(records, selected.spelling.records(made, records), info)
 
     return transform
 

@@ -154,11 +154,11 @@ def _update(
 
 
 def _recipe(params: Mapping[str, Any], selected: Selected) -> Recipe:
-    info, columns, over = selected.info, selected.columns, threading.Event()
+    over = threading.Event()
     if params["command"] is not None:
-        transform = by_command(params["command"], duration(params["timeout"]), info, columns, over)
+        transform = by_command(params["command"], duration(params["timeout"]), selected, over)
     else:
-        transform = by_constants(fitting(info, columns, params["set"]))
+        transform = by_constants(fitting(selected, params["set"]))
     validator = open_validator(params["validator"], params["schema"]) if params["schema"] is not None else None
     return Recipe(transform, validator, params["batch_size"], params["workers"], params["retries"], over)
 

@@ -159,3 +159,42 @@ def test_the_progress_of_a_command(stores: Stores) -> None:
         ("Planning the update of requests", 3, 3),
         ("Updating requests", 3, 3),
     ]
+
+
+@pytest.mark.parametrize(
+    ("native", "given", "stored"),
+    [
+        ("inet", "10.0.0.1", "10.0.0.1/32"),
+        ("macaddr", "08002b:010203", "08:00:2b:01:02:03"),
+        ("time", "10:00", "10:00:00"),
+        ("int4range", "[1,5]", "[1,6)"),
+        ("tsvector", "b a", "'a' 'b'"),
+        ("interval", "1440 minutes", "24:00:00"),
+        ("real", 1.23456789012, "1.2345679"),
+        ("varchar(3)", "A", "A"),
+    ],
+)
+def test_a_second_run_changes_nothing(native: str, given: Any, stored: str, stores: Stores) -> None:
+    store = stores("postgresql")
+    sql(store, f"CREATE TABLE requests (id int PRIMARY KEY, v {native})")
+    sql(store, "INSERT INTO requests VALUES (1, NULL)")
+    made = command(f"r['v'] = {given!r}")
+    for wanted in ({"set": {"v": given}}, {"command": made}):
+        changed = [run(store, check, safety_backup=False, **wanted)["changed"] for check in (True, False, True, False)]
+        assert changed == ([True, True, False, False] if "set" in wanted else [False] * 4)
+    assert sql(store, "SELECT v::text FROM requests") == [(stored,)]
+    if native != "real":
+        where = [{"field": "v", "is": given}]
+        assert run(store, True, set={"v": None}, where=where, safety_backup=False)["total"] == 1
+
+
+def test_what_is_no_value_of_a_column_fails_in_its_batch(stores: Stores) -> None:
+    store = stores("postgresql")
+    sql(store, "CREATE TABLE requests (id int PRIMARY KEY, v inet)")
+    sql(store, "INSERT INTO requests VALUES (1, NULL), (2, NULL), (3, NULL)")
+    made = command("r['v'] = 'nonsense' if r['id'] == 2 else '10.0.0.1'")
+    checked, done = (failed(store, check, command=made, batch_size=2, safety_backup=False) for check in (True, False))
+    assert 'id=2 can\'t be written: the field v: invalid input syntax for type inet: "nonsense"' in done["msg"]
+    assert checked["errors"] == done["errors"]
+    assert sql(store, "SELECT id, v::text FROM requests ORDER BY id") == [(1, None), (2, None), (3, "10.0.0.1/32")]
+    assert "nonsense" in failed(store, set={"v": "nonsense"}, safety_backup=False)["errors"][0]["error"]
