@@ -23,6 +23,7 @@ from .units import parse_time
 
 # The key of a mapping that is a tag, or, with more than one "$", of one that only looks like that.
 TAG = re.compile(r"\$+(?:bytes|time|number)")
+_LONGEST = 400  # characters of a Decimal that is written as it is
 _NUMBERS = {"NaN": Decimal("NaN"), "Infinity": Decimal("Infinity"), "-Infinity": Decimal("-Infinity")}
 
 
@@ -67,7 +68,11 @@ def _write(value: Any) -> str:
 
 def number_text(value: Union[int, float, Decimal]) -> str:
     """JSON text of a finite number, with its type as well as its value: canonical JSON has `1` for 1.0."""
-    return str(value).lower() if isinstance(value, Decimal) else _encode(value)
+    if not isinstance(value, Decimal):
+        return _encode(value)
+    text = str(value).lower()
+    # hundreds of digits in a row, as PostgreSQL returns them, are more than some readers of JSON take
+    return text if len(text) <= _LONGEST else canonical(value).decode()
 
 
 def _is_number(value: Any) -> bool:
