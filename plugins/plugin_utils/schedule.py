@@ -58,6 +58,7 @@ _CONVERTED: dict[str, dict[str, Any]] = {
 _LONGEST_WAIT = 48 * 3600.0  # seconds: for a window to open and to end
 _PLACEHOLDER = "credential"
 _CREDENTIALS = {"access_key_id", "identity", "names_key", "password", "secret_access_key", "session_token", "token"}
+_SECRET_MAPPINGS = {("rclone", "secrets"), ("restic", "environment")}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -166,11 +167,11 @@ def _in_checks(value: Any, place: str = "checks") -> Iterator[str]:
         for number, one in enumerate(value):
             yield from _in_checks(one, f"{place}.{number}")
     elif isinstance(value, Mapping):
+        within = place.rpartition(".")[2]
         for name, one in sorted(value.items()):
-            secret = name in _CREDENTIALS or (name == "environment" and place.endswith(".restic"))
-            if one and (secret or (name == "secrets" and place.endswith(".rclone"))):
+            if one and (name in _CREDENTIALS or (within, name) in _SECRET_MAPPINGS):
                 yield f"{place}.{name}"
-            else:
+            elif name in ("s3", "rclone", "restic", "copy_to"):
                 yield from _in_checks(one, f"{place}.{name}")
 
 

@@ -23,8 +23,10 @@ LONGEST = 24 * 3600.0  # seconds that a job without a window waits
 
 
 class Conditions(NamedTuple):
-    """`windows` are times of day or dates in one of which it may run; none: at any time."""
+    """`windows` are times of day or dates in one of which it may run; none: at any time. `given`: as the job file has
+    them."""
 
+    given: Any
     windows: tuple[Window, ...]
     load_below: Optional[float]
     on_ac_power: bool
@@ -45,7 +47,7 @@ def conditions_of(window: Any, load_below: Any, on_ac_power: Any) -> Conditions:
         raise InvalidRequest("; ".join(one.replace("maintenance[", "window[") for one in problems) + ".")
     # Like the timer of the job, in the time zone of the host.
     local = [one if given[number].get("timezone") else one._replace(zone=None) for number, one in enumerate(windows)]
-    return Conditions(tuple(local), load_below, bool(on_ac_power))
+    return Conditions(window, tuple(local), load_below, bool(on_ac_power))
 
 
 def is_open(conditions: Conditions) -> bool:

@@ -43,7 +43,7 @@ _PROBLEMS = (FAILURE, SILENCE)
 
 def started(job: Job) -> int:
     """Ping that a run begins; the exit status."""
-    return _deliver(job.name, *_prepared(_ping_of(job, START, ""))) if job.ping else 0
+    return _deliver(_ping_of(job, START, ""))
 
 
 def ended(job: Job, entry: Optional[Mapping[str, Any]] = None) -> int:
@@ -58,7 +58,7 @@ def ended(job: Job, entry: Optional[Mapping[str, Any]] = None) -> int:
     what = SUCCESS if entry["status"] == journal.OK else FAIL
     with _record_of(job.name) as record:
         due = [*_ping_of(job, what, text), *_due(job, _last_state(job.name, entry), entry, record)]
-        return _deliver(job.name, *_prepared(due))
+        return _deliver(due)
 
 
 def all_due() -> int:
@@ -66,28 +66,29 @@ def all_due() -> int:
     code = 0
     known = journal.summary()
     runs = {entry["job"]: entry for entry in journal.runs()}
-    for name in names():
-        try:
-            job = load(name)
-            if not job.notify:
+    due = []
+    with contextlib.ExitStack() as records:  # everything is sent at once, as one server that is silent affects all jobs
+        for name in names():
+            try:
+                job = load(name)
+            except Day2Error as exc:
+                complain(f"{name}: {exc}")
+                code = 1
                 continue
-            with _record_of(name) as record:
-                due = _due(job, known.get(name, {}), runs.get(name, {}), record)
-                code = max(code, _deliver(name, *_prepared(due)))
-        except Day2Error as exc:
-            complain(f"{name}: {exc}")
-            code = 1
-    return code
+            if job.notify:
+                record = records.enter_context(_record_of(name))
+                due += _due(job, known.get(name, {}), runs.get(name, {}), record)
+        return max(code, _deliver(due))
 
 
 def test(job: Job) -> int:
     """Send a test message to all channels of a job, and a success to its ping; the exit status."""
     last = journal.summary().get(job.name, {})
     message = _message(job, TEST, last, {}, "This is a test.")
-    due = [*_ping_of(job, SUCCESS, "This is a test."), *(_Due(one, message, _nothing) for one in job.notify)]
+    due = [*_ping_of(job, SUCCESS, "This is a test."), *(_Due(job.name, one, message, _nothing) for one in job.notify)]
     if not due:
         raise InvalidRequest(f"{job.name} has no ping and notifies nobody.", "Set ping or notify of the job.")
-    code = _deliver(job.name, *_prepared(due))
+    code = _deliver(due)
     if not code:
         say(f"{job.name}: sent to {', '.join(one.to for one in due)}")
     return code
@@ -104,6 +105,7 @@ def _nothing() -> None:
 class _Due(NamedTuple):
     """A message to a channel, or a ping."""
 
+    job: str
     settings: Mapping[str, Any]
     message: Union[Message, tuple[str, str]]  # of a ping: what happened, and the text
     sent: Callable[[], None]  # to be called once it was delivered
@@ -120,31 +122,25 @@ class _Due(NamedTuple):
 
 
 def _ping_of(job: Job, what: str, text: str) -> list[_Due]:
-    return [_Due(job.ping, (what, text), _nothing)] if job.ping else []
+    return [_Due(job.name, job.ping, (what, text), _nothing)] if job.ping else []
 
 
-def _prepared(due: Sequence[_Due]) -> tuple[list[tuple[_Due, Callable[[], None]]], list[str]]:
-    """What can be sent, and why the rest can't. One wrong channel does not stop the others."""
+def _deliver(due: Sequence[_Due]) -> int:
+    """Send everything at once; the exit status. One wrong channel does not stop the others."""
     ready, problems = [], []
     for one in due:
         try:
             ready.append((one, one.sender()))
         except Day2Error as exc:
-            problems.append(f"{one.to}: {exc}")
-    return ready, problems
-
-
-def _deliver(name: str, ready: Sequence[tuple[_Due, Callable[[], None]]], problems: Sequence[str]) -> int:
-    """Send everything at once."""
-    reasons = [*problems]
+            problems.append((one, str(exc)))
     for (one, _send), reason in zip(ready, send_all([send for _one, send in ready], LIMIT)):
         if reason:
-            reasons.append(f"{one.to}: {reason}")
+            problems.append((one, reason))
         else:
             one.sent()
-    for reason in reasons:
-        complain(f"{name}: A message was not sent. {reason}")
-    return int(bool(reasons))
+    for one, reason in problems:
+        complain(f"{one.job}: A message was not sent. {one.to}: {reason}")
+    return int(bool(problems))
 
 
 def _run_of_unit(job: Job) -> Optional[dict[str, Any]]:
@@ -182,7 +178,7 @@ def _due(job: Job, last: Mapping[str, Any], entry: Mapping[str, Any], record: di
             record.__setitem__, channel["name"], {"event": wanted, "run": last.get("began"), "at": at}
         )
         if wanted in channel["events"]:
-            due.append(_Due(channel, _message(job, wanted, last, entry, reason), sent))
+            due.append(_Due(job.name, channel, _message(job, wanted, last, entry, reason), sent))
         else:
             sent()
     return due

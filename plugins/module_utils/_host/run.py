@@ -39,6 +39,7 @@ STATUSES = {
     journal.SKIPPED: 75,
     journal.WRONG: 78,
 }
+_MESSAGE = 2000  # characters that hooks get
 _PAUSE = 30.0  # seconds between two looks at the conditions
 # Of a result, what a line of the journal keeps beside the message.
 _FACTS = ("reason", "removed", "summary", "alarms")
@@ -86,7 +87,8 @@ class _Run:
 
     def _variables(self) -> dict[str, str]:
         """What hooks have in their environment."""
-        return {"DAY2_JOB": self.name, "DAY2_VERB": self.verb, "DAY2_MSG": str(self.result.get("msg", ""))}
+        message = str(masked(shown(str(self.result.get("msg", ""))), self.secrets))[:_MESSAGE]
+        return {"DAY2_JOB": self.name, "DAY2_VERB": self.verb, "DAY2_MSG": message.replace("\0", " ")}
 
     def clean_up(self) -> None:
         """After a failure."""

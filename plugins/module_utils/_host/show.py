@@ -108,7 +108,10 @@ def explain(name: str) -> int:
     for place in hidden:  # also in options that the argument spec does not know, such as those of health checks
         put(values, place, MASK)
     secrets = secrets_in(find_verb(job.verb).ARGUMENTS["argument_spec"], values) - {MASK}
-    made = {**job._asdict(), "secrets": origins, "arguments": masked(values, secrets)}
+    conditions = {**job.conditions._asdict(), "windows": job.conditions.given}
+    del conditions["given"]
+    shown = {"secrets": origins, "arguments": masked(values, secrets), "conditions": conditions}
+    made = {**job._asdict(), **shown}
     say(json.dumps(made, indent=2))
     return 0
 

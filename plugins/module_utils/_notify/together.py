@@ -32,9 +32,14 @@ def send_all(sends: Sequence[Callable[[], None]], seconds: float) -> list[str]:
     deadline = time.monotonic() + seconds
     children: list[_Child] = []
     try:
-        for send in sends:
-            children.append(_Child(send))
-        return [child.end(deadline, seconds) for child in children]
+        try:
+            for send in sends:
+                children.append(_Child(send))
+            problem = ""
+        except OSError as exc:
+            problem = f"No process could be started: {exc}."
+        ends = [child.end(deadline, seconds) for child in children]
+        return ends + [problem] * (len(sends) - len(ends))
     finally:  # also if it is interrupted
         for child in children:
             child.kill()
@@ -46,7 +51,12 @@ class _Child:
     def __init__(self, send: Callable[[], None]) -> None:
         self._reader, writer = os.pipe()
         self._ended = False
-        self._pid = os.fork()
+        try:
+            self._pid = os.fork()
+        except OSError:
+            os.close(self._reader)
+            os.close(writer)
+            raise
         if self._pid == 0:
             code = 1
             try:

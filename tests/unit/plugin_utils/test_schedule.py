@@ -359,7 +359,7 @@ def test_a_job_that_is_not_a_dictionary() -> None:
         ({"rclone": {"settings": {"type": "s3"}, "secrets": {"secret_access_key": "hunter2"}}}, "rclone.secrets"),
         ({"restic": {"environment": {"B2_ACCOUNT_KEY": "hunter2"}}}, "restic.environment"),
         ({"restic": {"password": "hunter2"}}, "restic.password"),
-        ({"copies": [{"s3": {"secret_access_key": "hunter2"}}]}, "copies.0.s3.secret_access_key"),
+        ({"copy_to": [{"s3": {"secret_access_key": "hunter2"}}]}, "copy_to.0.s3.secret_access_key"),
     ],
 )
 def test_nested_secrets_of_health_checks(more: dict[str, Any], place: str) -> None:

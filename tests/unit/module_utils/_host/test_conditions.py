@@ -180,3 +180,11 @@ def test_sigterm_while_it_waits(host: Host) -> None:
     assert (running.returncode, path.exists()) == (75, True)
     assert "skipped: Stopped: it received SIGTERM. It was waiting: The load" in said
     assert [one["status"] for one in host.runs()] == ["skipped", "skipped"]
+
+
+def test_conditions_are_explained(host: Host) -> None:
+    window = {"start": "22:00", "end": "06:00", "timezone": "+02:00"}
+    host.old_files(window=window, on_ac_power=True)
+    code, said = host.run("explain", "old")
+    assert code == 0, said
+    assert json.loads(said)["conditions"] == {"windows": window, "load_below": None, "on_ac_power": True}

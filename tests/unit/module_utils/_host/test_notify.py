@@ -17,6 +17,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core import host_state
 from ansible_collections.day2.ops.plugins.module_utils._host import journal, notify
 from ansible_collections.day2.ops.plugins.module_utils._host.job import load, names, path_of
 from ansible_collections.day2.ops.plugins.module_utils._host.places import JOBS_VARIABLE, state
+from ansible_collections.day2.ops.plugins.module_utils._notify.together import send_all
 from tests.services.web_hooks import receiving
 
 from .conftest import Host
@@ -126,6 +127,25 @@ def test_one_channel_that_fails(channel: Channel, capsys: pytest.CaptureFixture[
     channel.host.secret("missing", "x")
     assert notify.all_due() == 0
     assert channel.got() == ["b failure"]
+
+
+def test_messages_of_all_jobs_have_one_deadline(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is silent would delay the messages of job after job."""
+    calls = []
+
+    def counted(sends: Any, seconds: float) -> list[str]:
+        calls.append(len(sends))
+        return send_all(sends, seconds)
+
+    monkeypatch.setattr(notify, "send_all", counted)
+    jobs = ("a", "b", "old")
+    for job in jobs:
+        channel.host.old_files(job, notify=[channel.settings(job)], expected_every=HOUR)
+        os.utime(path_of(job), (channel.now, channel.now))
+    channel.now += 2 * HOUR
+    assert notify.all_due() == 0
+    assert calls == [3]
+    assert sorted(channel.got()) == [f"{job} silence" for job in jobs]
 
 
 def test_late_jobs(channel: Channel) -> None:

@@ -248,3 +248,14 @@ def test_defaults() -> None:
     made = checked_channel({"name": "a", "type": "command", "argv": ["true"]})
     assert made["events"] == EVENTS
     assert made["cooldown"] == "4h"
+
+
+def test_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fork() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    before = len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(os, "fork", fork)
+    reasons = send_all([lambda: None, lambda: None], 30)
+    assert reasons == ["No process could be started: [Errno 11] Resource temporarily unavailable."] * 2
+    assert len(os.listdir("/proc/self/fd")) == before
