@@ -129,8 +129,9 @@ def _converted(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _conditions(given: Mapping[str, Any], timeout: float) -> dict[str, Any]:
     """When the job may run. The unit waits until then, so that the program itself limits the time of the run."""
-    wanted = {name: given[name] for name in ("window", "when_load_below", "on_ac_power") if given.get(name)}
-    conditions_of(*(wanted.get(name) for name in ("window", "when_load_below", "on_ac_power")))
+    names = ("window", "when_load_below", "on_ac_power")
+    wanted = {name: given[name] for name in names if name in given and given[name] is not False and given[name] != []}
+    conditions_of(*map(wanted.get, names))
     return {**wanted, "timeout": timeout} if wanted else {}
 
 

@@ -313,7 +313,8 @@ def test_conditions() -> None:
     # The unit waits until the job may run, and the program limits the time of the run.
     assert directives(made["service"], "TimeoutStartSec") == ["176400s"]
     assert directives(made["service"], "Wants") == []
-    assert "timeout" not in written(on_ac_power=False)
+    assert "timeout" not in written(on_ac_power=False, window=[], when_load_below=None)
+    assert written(when_load_below=0)["when_load_below"] == 0
 
 
 def test_hooks() -> None:
