@@ -198,7 +198,7 @@ steps:
       description: How many seconds it took. V(none) in check mode.
       type: float
       sample: 4.1
-skipped:
+left_out:
   description: What was not done, although it was looked at, with C(action), C(name) and C(reason).
   type: list
   elements: dict

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,3 +27,11 @@ def test_module_defaults_reach_every_module() -> None:
 def test_an_execution_environment_is_described() -> None:
     files = read("meta/execution-environment.yml")["dependencies"].values()
     assert all((ROOT / path).read_text(encoding="utf-8").strip() for path in files)
+
+
+def test_no_result_has_a_name_that_means_something_to_ansible() -> None:
+    # For example, a task with something in "skipped" is shown as skipped, whatever it changed.
+    reserved = {"ansible_facts", "deprecations", "exception", "failed", "invocation", "item", "skipped"}
+    for path in (ROOT / "plugins" / "modules").glob("*.py"):
+        (returned,) = re.findall(r'RETURN = r"""(.*?)"""', path.read_text(encoding="utf-8"), re.DOTALL)
+        assert not reserved & set(yaml.safe_load(returned) or {}), path.name

@@ -324,7 +324,7 @@ class _Outcome:
                 }
                 for one, took in steps
             ],
-            "skipped": [{"action": one.action, "name": one.name, "reason": one.reason} for one in self.held],
+            "left_out": [{"action": one.action, "name": one.name, "reason": one.reason} for one in self.held],
             "before": _sizes(self.before),
             "after": _sizes(self.after),
             "bytes_freed": self._freed(),
@@ -350,8 +350,8 @@ class _Outcome:
             return f"{location}: would run {actions}, in about {predicted}."
         freed = self._freed()
         won = f" {format_size(freed)} were freed." if freed is not None and freed > 0 else ""
-        skipped = f" {plural(len(self.held), 'step')} skipped." if self.held else ""
-        return f"{location}: {actions}.{won}{skipped}"
+        left_out = f" {plural(len(self.held), 'step')} left out." if self.held else ""
+        return f"{location}: {actions}.{won}{left_out}"
 
 
 def _actions(steps: Sequence[OptimizeStep]) -> str:

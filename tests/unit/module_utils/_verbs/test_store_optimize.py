@@ -143,9 +143,9 @@ def test_little_to_win_is_left(database: Store) -> None:
     ):
         result = run(database, analyze=False, **params)
         assert result["changed"] is False
-        assert [reason in one["reason"] for one in result["skipped"]] == [True]
+        assert [reason in one["reason"] for one in result["left_out"]] == [True]
     never = run(database, analyze=False, vacuum="never")
-    assert (never["changed"], never["skipped"]) == (False, [])
+    assert (never["changed"], never["left_out"]) == (False, [])
 
 
 def test_space_that_vacuum_cannot_win_is_not_tried_again(tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_settings_of_the_file(database: Store) -> None:
     refused("requires vacuum=auto", database, auto_vacuum="none", analyze=False, vacuum="never")
     with application(database):
         result = run(database, journal_mode="delete", analyze=False)
-        assert (result["changed"], "locked" in result["skipped"][0]["reason"]) == (False, True)
+        assert (result["changed"], "locked" in result["left_out"][0]["reason"]) == (False, True)
     assert sql(database, "PRAGMA journal_mode") == [("wal",)]
 
 
@@ -256,7 +256,7 @@ def test_a_disk_without_space_is_seen_before(database: Store, monkeypatch: pytes
     before = content(database)
     monkeypatch.setattr(files, "free_bytes", lambda directory: 4096)
     for check in (True, False):
-        assert [one["action"] for one in refused("VACUUM needs", database, check, analyze=False)["skipped"]] == [
+        assert [one["action"] for one in refused("VACUUM needs", database, check, analyze=False)["left_out"]] == [
             "vacuum"
         ]
     assert content(database) == before
