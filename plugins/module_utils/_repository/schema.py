@@ -206,9 +206,15 @@ _OWNERSHIP: Mapping[str, _Rule] = {
     "group": maybe(text),
 }
 _SELECTION: Mapping[str, _Rule] = {"include": maybe(listed(text)), "exclude": maybe(listed(text))}
+_REFERENCE = mapping(
+    dict.fromkeys(("name", "table", "table_arn", "table_id", "arn", "label", "created"), text),
+    {"bytes": maybe(_SIZE), "items": maybe(_SIZE)},
+)
 _DETAILS = mapping(
     {},
     {
+        "method": maybe(text),
+        "references": maybe(listed(_REFERENCE)),
         **_OWNERSHIP,
         **_SELECTION,
         "layout": maybe(text),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Optional
 
 from .._core.units import format_time
-from .._repository.manifest import Manifest
+from .._repository.manifest import REFERENCE, Manifest
 from .._repository.owner import owner_of, this_host
 from .snapshots import describe
 
@@ -54,6 +54,8 @@ def _is_foreign(ready: RestorePlan) -> bool:
 def message_of(ready: RestorePlan, check: bool) -> str:
     """What was, or would be, restored."""
     whose = f" of host {ready.manifest.host}" if _is_foreign(ready) else ""
+    if not ready.changes and ready.manifest.kind == REFERENCE:  # AWS compares nothing
+        return f"Nothing to restore: the target was restored from backup {ready.manifest.id}{whose} before."
     if not ready.changes:
         return f"Nothing to restore: the target equals backup {ready.manifest.id}{whose}."
     moved = sorted({step.part.path for step in ready.changes if step.part.path != step.entry.path})

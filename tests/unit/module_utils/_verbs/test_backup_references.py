@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -88,6 +90,27 @@ class Account:
     def restore(self, check: bool = False, backup: str = "latest", only: Any = None, **options: Any) -> dict[str, Any]:
         options = {"prefix": f"new_{self.prefix}", **options}
         return self.run("restore", check, target=self.store(**options), backup=backup, only=only)
+
+    def killed(self, verb: str, at: int, monkeypatch: pytest.MonkeyPatch) -> bool:
+        """Run a task in a process that dies before its at-th call to AWS. False: it made fewer calls."""
+        child = os.fork()
+        if child == 0:
+            left, real = itertools.count(1), Client.ask
+
+            def ask(client: Any, operation: str, **arguments: Any) -> Any:
+                if next(left) == at:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return real(client, operation, **arguments)
+
+            monkeypatch.setattr(Client, "ask", ask)
+            try:
+                self.backup(max_age="0s") if verb == "backup" else self.restore()
+                os._exit(0)
+            finally:
+                os._exit(1)
+        status = os.waitpid(child, 0)[1]
+        assert os.WIFSIGNALED(status) or status == 0
+        return os.WIFSIGNALED(status)
 
 
 @pytest.fixture
@@ -221,9 +244,10 @@ def _broken(*_arguments: object, **_more: object) -> None:
 
 
 @pytest.fixture
-def told_origins(monkeypatch: pytest.MonkeyPatch) -> None:
+def told_origins(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """AWS says of a table from which backup it was restored; the server only does so in its answer to the restore."""
-    real, origins = Client.ask, {}
+    real = Client.ask
+    origins: dict[str, Any] = {}
 
     def ask(self: Any, operation: str, **arguments: Any) -> Any:
         answer = real(self, operation, **arguments)
@@ -234,6 +258,7 @@ def told_origins(monkeypatch: pytest.MonkeyPatch) -> None:
         return answer
 
     monkeypatch.setattr(Client, "ask", ask)
+    return origins
 
 
 @pytest.mark.usefixtures("told_origins")
@@ -260,7 +285,9 @@ def test_a_restore_makes_new_tables_with_their_settings(account: Account) -> Non
     recovery = account.boto.describe_continuous_backups(TableName=new)["ContinuousBackupsDescription"]
     assert recovery["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
     for check in (True, False):
-        assert not account.restore(check=check)["changed"]
+        again = account.restore(check=check)
+        assert not again["changed"]
+        assert any("was not looked at" in one for one in again["warnings"])
 
 
 def test_a_table_that_exists_is_not_touched(account: Account) -> None:
@@ -417,3 +444,33 @@ def test_a_time_is_restored_from_the_table(account: Account, monkeypatch: pytest
         "RestoreDateTime": at,
         **overrides,
     }
+
+
+def test_a_killed_backup_is_repeated(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed before each of its calls to AWS."""
+    account.create("things")
+    account.backup()
+    calls = itertools.count(1)
+    while account.killed("backup", next(calls), monkeypatch):
+        (reference,) = account.backup(max_age="0s")["backup"]["sources"][0]["references"]
+        assert reference["arn"] in account.kept()
+    assert next(calls) > 5
+
+
+def test_a_killed_restore_is_continued(
+    account: Account, told_origins: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before each of its calls to AWS."""
+    account.create("things", Tags=[{"Key": "team", "Value": "ops"}])
+    (reference,) = account.backup()["backup"]["sources"][0]["references"]
+    new, calls = f"new_{account.prefix}things", itertools.count(1)
+    while account.killed("restore", next(calls), monkeypatch):
+        if new in account.boto.list_tables()["TableNames"]:  # this process has not seen the answer of the other
+            told_origins[new] = {"SourceBackupArn": reference["arn"]}
+        account.restore()
+        assert account.items(new) == [0, 1, 2]
+        tags = account.boto.list_tags_of_resource(ResourceArn=account.described(new)["TableArn"])["Tags"]
+        assert tags == [{"Key": "team", "Value": "ops"}]
+        account.boto.delete_table(TableName=new)
+        told_origins.clear()
+    assert next(calls) > 5

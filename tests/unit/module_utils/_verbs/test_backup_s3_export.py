@@ -242,3 +242,38 @@ def test_local_secondary_indexes_can_t_be_imported(account: Account) -> None:
     for check in (True, False):
         with pytest.raises(TargetError, match="local secondary indexes"):
             account.restore(check=check)
+
+
+def test_an_import_that_another_run_began_is_followed(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    account.create()
+    account.put(1, 2)
+    (reference,) = account.backup()["backup"]["sources"][0]["references"]
+    bucket, _slash, folder = reference["label"][len("s3://") :].partition("/")
+    table = f"new_{account.prefix}things"
+    account.boto.import_table(
+        S3BucketSource={"S3Bucket": bucket, "S3KeyPrefix": f"{folder}data/"},
+        InputFormat="DYNAMODB_JSON",
+        InputCompressionType="GZIP",
+        TableCreationParameters={
+            "TableName": table,
+            "KeySchema": account.key,
+            "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+            "BillingMode": "PAY_PER_REQUEST",
+        },
+    )
+    real, asked = Client.ask, []
+
+    def ask(self: Any, operation: str, **arguments: Any) -> Any:
+        answer = real(self, operation, **arguments)
+        if operation == "list_imports":  # however long this process has waited
+            answer["ImportSummaryList"][0]["ImportStatus"] = "IN_PROGRESS"
+        asked.append(operation)
+        return answer
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Client, "ask", ask)
+        assert account.restore()["changed"]
+    assert "describe_import" in asked
+    assert "import_table" not in asked
+    assert len(account.boto.scan(TableName=table)["Items"]) == 2
+    assert not account.restore()["changed"]

@@ -27,7 +27,8 @@ S3_EXPORT = "s3_export"
 
 def references_of(details: Mapping[str, Any]) -> list[Reference]:
     """Those of a backup; [] for one that has its items here."""
-    return [Reference(**one) for one in details.get("references") or ()]
+    fields = Reference._fields
+    return [Reference(**{name: one.get(name) for name in fields}) for one in details.get("references") or ()]
 
 
 class Engine(Protocol):

@@ -116,6 +116,10 @@ class NewTable:
             self.check_origin(found)
             if not self.underway:
                 self._compare(found)
+                self.notes.append(
+                    f"The DynamoDB table {self.name} was restored from this backup before. What was written to it "
+                    "since was not looked at."
+                )
 
     @property
     def changed(self) -> bool:
