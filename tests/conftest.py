@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import subprocess
 import sys
@@ -59,6 +60,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         # Amazon's server takes seconds to start and is slow; on the other Python, dynoxide stands for it.
         if "dynamodb_local_url" in getattr(item, "fixturenames", ()) or "dynamodb_local_url" in item.name:
             item.add_marker(pytest.mark.once)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    # What is there by now stays. Neither collections of garbage nor processes that are forked have to go through it.
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -22,6 +22,8 @@ from ansible_collections.day2.ops.plugins.module_utils._repository.location impo
 from ansible_collections.day2.ops.plugins.module_utils._repository.s3 import S3Objects
 from tests.services.repositories import KINDS
 
+pytestmark = pytest.mark.once  # the same library and the same server for every Python
+
 WHEN = datetime(2025, 6, 30, 12, tzinfo=timezone.utc)
 
 

@@ -42,6 +42,8 @@ from tests.services.repositories import BUCKET, KINDS, LOCKED, bucket, client, o
 from tests.services.s3 import damaging_proxy
 from tests.unit.module_utils._repository.test_manifest import REMOTE
 
+pytestmark = pytest.mark.once  # the same library and the same servers for every Python; test_contract.py is for each
+
 WHEN = datetime(2025, 6, 30, 12, tzinfo=timezone.utc)
 LOCK = "app/.state/lock/"
 

@@ -21,6 +21,8 @@ from ansible_collections.day2.ops.plugins.module_utils._repository.s3 import S3O
 from tests.services.repositories import object_lock
 from tests.unit.module_utils._verbs.conftest import Application
 
+pytestmark = pytest.mark.once  # the same library and the same server for every Python
+
 SOON, LATER = "2d", "30d"
 
 

@@ -22,6 +22,8 @@ from tests.services.postgresql import binaries, cluster
 from tests.services.postgresql_databases import Database
 from tests.services.postgresql_fixtures import postgresql
 
+pytestmark = pytest.mark.once  # the same driver and the same server for every Python
+
 __all__ = ["postgresql"]
 
 pytest.importorskip("psycopg")

@@ -42,6 +42,8 @@ from ansible_collections.day2.ops.plugins.module_utils._repository.storing impor
 from tests.services.age_keys import Key, new_key, new_ssh_key
 from tests.unit.module_utils._verbs.conftest import SETTLED
 
+pytestmark = pytest.mark.once  # age is a program, which is the same for every Python
+
 
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

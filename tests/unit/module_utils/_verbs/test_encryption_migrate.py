@@ -20,6 +20,8 @@ from ansible_collections.day2.ops.plugins.module_utils._probes.base import Deadl
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import info, migrate
 from tests.services.age_keys import Key, new_key
 
+pytestmark = pytest.mark.once  # age is a program, which is the same for every Python
+
 
 @pytest.fixture
 def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Key:
