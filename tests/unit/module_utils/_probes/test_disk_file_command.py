@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import subprocess
@@ -164,7 +165,7 @@ def test_file_content(check: Check, tmp_path: Path) -> None:
 
 def test_a_named_pipe_is_not_waited_for(check: Check, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert check("file", path=str(tmp_path / "pipe"), contains="x", timeout="2s")["duration_s"] < 1
+    assert check("file", path=str(tmp_path / "pipe"), contains="x", timeout="60s")["duration_s"] < 30
 
 
 @pytest.mark.parametrize(
@@ -220,14 +221,16 @@ def test_a_real_monitoring_plugin(check: Check) -> None:
 
 
 def test_command_that_does_not_end(check: Check, tmp_path: Path) -> None:
-    mark = tmp_path / "mark"
-    script = f"(sleep 2; touch {mark}) & sleep 60"
+    script = f"sleep 60 & echo $! >{tmp_path}/child; wait"
     began = time.monotonic()
-    result = check("command", argv=["sh", "-c", script], timeout="300ms")
-    assert time.monotonic() - began < 20
-    assert (result["status"], result["message"]) == ("critical", "no answer within 300ms while running sh")
-    time.sleep(2)
-    assert not mark.exists()  # its children ended with it
+    result = check("command", argv=["sh", "-c", script], timeout="2s")
+    assert time.monotonic() - began < 30
+    assert (result["status"], result["message"]) == ("critical", "no answer within 2s while running sh")
+    child = Path("/proc", (tmp_path / "child").read_text().strip(), "stat")
+    with contextlib.suppress(OSError):  # its children end with it
+        while child.read_text().rpartition(")")[2].split()[0] != "Z":
+            assert time.monotonic() - began < 50
+            time.sleep(0.01)
 
 
 def test_command_that_leaves_a_child_behind(check: Check) -> None:

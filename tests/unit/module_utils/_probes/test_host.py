@@ -221,13 +221,14 @@ def time_server() -> Iterator[Callable[[float, int], int]]:
 
 
 def test_the_clock(check: Check, time_server: Callable[[float, int], int]) -> None:
-    result = check("time", server="127.0.0.1", port=time_server(0, 2))
+    result = check("time", server="127.0.0.1", port=time_server(0, 2), warn="2s")
     assert result["status"] == "ok"
-    assert result["value"] < 0.1
+    # at most half of the round trip is the error, however busy this machine is
+    assert result["value"] <= metric(result, "delay") / 2 + 0.001
     result = check("time", server="127.0.0.1", port=time_server(-3, 2))
     assert result["status"] == "warning"
-    assert 2.9 < result["value"] < 3.1
-    assert 2.9 < -metric(result, "offset") < 3.1
+    assert abs(result["value"] - 3) <= metric(result, "delay") / 2 + 0.001
+    assert metric(result, "offset") == -result["value"]
     assert check("time", server="127.0.0.1", port=time_server(7, 2))["status"] == "critical"
     assert "is not synchronised itself" in check("time", server="127.0.0.1", port=time_server(0, 16))["message"]
     assert check("time", server="127.0.0.1", port=1, timeout="300ms")["status"] == "critical"
@@ -237,7 +238,7 @@ def test_the_clock(check: Check, time_server: Callable[[float, int], int]) -> No
 def test_pings(check: Check, host: str) -> None:
     result = check("icmp", host=host)
     assert result["status"] == "ok", result["message"]
-    assert result["value"] < 0.1
+    assert 0 < result["value"] < 5
     assert metric(result, "loss") == 0
 
 

@@ -18,7 +18,7 @@ Serve = Callable[[Callable[[socket.socket], None]], int]
 def test_a_port(check: Check, web: Nginx) -> None:
     result = check("tcp", host="127.0.0.1", port=web.http)
     assert (result["status"], result["message"]) == ("ok", f"127.0.0.1:{web.http} accepts connections")
-    assert 0 < result["value"] < 1
+    assert 0 < result["value"] < 5
 
 
 def test_send_and_expect(check: Check, web: Nginx) -> None:
@@ -53,9 +53,9 @@ def test_a_server_that_drips_something_else(check: Check, serve: Serve) -> None:
             connection.sendall(b"y")
             time.sleep(0.05)
 
-    result = check("tcp", host="127.0.0.1", port=serve(drip), expect="x", timeout="300ms")
+    result = check("tcp", host="127.0.0.1", port=serve(drip), expect="x", timeout="1s")
     assert result["status"] == "critical"
-    assert "it sent 'yyy" in result["message"]
+    assert "it sent 'y" in result["message"]
 
 
 def test_a_server_that_never_takes_the_connection(check: Check) -> None:

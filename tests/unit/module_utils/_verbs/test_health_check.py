@@ -173,7 +173,7 @@ def test_an_outcome_has_the_limits_of_its_check() -> None:
 
 def test_the_pause_before_another_attempt_is_no_part_of_the_timeout(tmp_path: Path) -> None:
     script = f"test -e {tmp_path}/second || {{ touch {tmp_path}/second; exit 2; }}"
-    result = run([command("flaps", script, retries=1, interval="800ms", timeout="300ms")])
+    result = run([command("flaps", script, retries=1, interval="2500ms", timeout="2s")])
     assert statuses(result) == {"flaps": "ok"}
 
 
