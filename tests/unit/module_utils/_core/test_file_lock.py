@@ -3,8 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,3 +46,21 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
 
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
     assert FileLock(str(tmp_path / "nothing" / "a.db")).take()
+
+
+def test_the_file_may_be_removed_by_its_last_holder_while_it_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, flock, removed = FileLock(str(tmp_path / "a.db")), fcntl.flock, []
+
+    def removing(fd: Any, operation: int) -> None:
+        if not removed:
+            os.unlink(lock.path)
+            removed.append(lock.path)
+        flock(fd, operation)
+
+    monkeypatch.setattr(fcntl, "flock", removing)
+    assert lock.take()
+    assert removed
+    assert os.path.exists(lock.path)
+    assert not FileLock(str(tmp_path / "a.db")).take()

@@ -119,3 +119,17 @@ def test_layers_that_are_not_visible_or_others_at_their_paths(overlay: Path, mon
         mounts_module.check_exchange(str(overlay / "new"))
         with pytest.raises(TargetError, match="lower layer of an overlay"):  # both layers have it, which shows
             mounts_module.check_exchange(str(overlay / "docs"))
+
+
+@pytest.mark.parametrize(
+    ("option", "kernel", "lower"), [("", "N", True), ("", "Y", False), ("on", "N", False), ("off", "Y", True)]
+)
+def test_where_the_kernel_redirects_a_directory_of_a_lower_layer_can_be_exchanged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, kernel: str, lower: bool
+) -> None:
+    (tmp_path / "fs").mkdir()  # as /proc has, which is another file system
+    (tmp_path / "redirect").write_text(f"{kernel}\n")
+    monkeypatch.setattr(mounts_module, "_REDIRECT_DIR", str(tmp_path / "redirect"))
+    options = ("lowerdir=/proc", *([f"redirect_dir={option}"] if option else []))
+    mount = mounts_module.Mount(str(tmp_path), "overlay", options, (), "0:1")
+    assert mounts_module._is_on_lower_layer(str(tmp_path / "fs"), mount) is lower

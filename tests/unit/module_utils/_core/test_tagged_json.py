@@ -57,3 +57,8 @@ def test_every_value_of_the_model_comes_back(value: Any) -> None:
 )
 def test_only_tags_are_tags(text: str, value: Any) -> None:
     assert decode(text) == value
+
+
+@pytest.mark.parametrize("text", ["9007199254740.993", "84301854.62015914"])
+def test_a_number_that_a_float_would_round_is_kept(text: str) -> None:
+    assert decode(text) == Decimal(text)

@@ -796,6 +796,29 @@ def test_what_is_locked_stays_until_then_and_goes_after_that(lockable: str) -> N
     assert not [version for version in versions if backup in version["Key"]]
 
 
+def test_a_copy_that_goes_on_also_locks_what_was_there(lockable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, sizes, keys_locked = locked(lockable, days=2 / 86400), {"data/one": 3, "data/two": 3}, set()
+    retain = S3Objects.retain
+
+    def noted(self: S3Objects, keys: Any, seconds: float, mode: str) -> datetime:
+        keys_locked.update(keys)
+        return retain(self, keys, seconds, mode)
+
+    monkeypatch.setattr(S3Objects, "retain", noted)
+    with one.lock("app", "test", 0, [LEFT[0]]), pytest.raises(Unreachable):
+        with one.stage_copy("app", LEFT[0], sizes) as staging:
+            write(staging, "data/one", b"one")
+            staging.seal("data/one")
+            raise Unreachable("The connection was cut.")
+    assert keys_locked == set()
+    with one.lock("app", "test", 0, [LEFT[0]]), one.stage_copy("app", LEFT[0], sizes) as staging:
+        assert set(staging.found) == {"data/one"}
+        write(staging, "data/two", b"two")
+        staging.seal("data/two")
+        assert staging.publish(LEFT[0], b"manifest", b"sums")
+    assert keys_locked == {f"app/{LEFT[0]}/{path}" for path in (*sizes, "SHA256SUMS", "manifest.json")}
+
+
 def test_locks_are_extended_once_half_of_them_is_over(lockable: str) -> None:
     with locked(lockable, 2).lock("app", "test", 0):
         pass

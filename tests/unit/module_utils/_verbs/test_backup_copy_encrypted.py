@@ -228,6 +228,17 @@ def test_older_backups_are_not_copied_in_plain_text_beside_encrypted_copies(
     assert content(tmp_path / "copies") == before
 
 
+def test_backups_from_before_the_first_encrypted_one_may_be_copied_later(
+    back_up: Copy, copy: Copy, key: Key, document: Path
+) -> None:
+    older = back_up()["backup"]["id"]
+    document.write_text(json.dumps({"a": {"1": {"text": "changed"}}}))
+    newer = back_up(encrypt_to=[key.recipient])["backup"]["id"]
+    assert [one["id"] for one in copy()["copied"]] == [newer]
+    for check in (True, False):
+        assert [one["id"] for one in copy(check=check, which="all")["copied"]] == [older]
+
+
 @pytest.mark.parametrize("changed", [{"key": "0" * 64, "same": "0" * 64}, {"copy_of": "0" * 64, "key": "0" * 64}])
 def test_what_this_host_has_not_sealed_is_not_the_copy(
     back_up: Copy, copy: Copy, key: Key, tmp_path: Path, changed: dict[str, str]

@@ -199,6 +199,17 @@ def test_removed_backups_go_after_a_day(
     monkeypatch.setattr(restics, "grace_of", lambda params: 0.0)
     restic("backup", source=document.store)
     assert [one["state"] for one in snapshots(place) if "id" in one] == ["good"]
+    assert "at" in open_repository(place)._pruned()  # type: ignore[attr-defined]  # their space was freed
+
+
+def test_what_another_process_has_written_is_seen(restic: Restic, place: dict[str, Any], document: Any) -> None:
+    document.fill(1)
+    reader = open_repository(place)
+    made = []
+    for records in (1, 2):
+        document.fill(records)
+        made.append(restic("backup", source=document.store)["backup"]["id"])
+        assert reader.ids("app") == made
 
 
 def test_requests_that_can_not_be_met(restic: Restic, document: Any, place: dict[str, Any], tmp_path: Path) -> None:
