@@ -966,9 +966,9 @@ options:
           - For V(postgresql) and single tables (C(only)), the schema that they are restored to. The default is their
             own. Tables of the schema in use are neither changed nor locked, so that both can be compared.
           - With C(with_schema), missing tables are created there, and the schema itself if it does not exist. They
-            bring along the types, functions, operators and sequences of their schema that they need. Foreign keys to
-            tables that are not in C(only), and publications, are left out; a warning names them. The role must own both
-            schemas.
+            bring along the types, functions, operators and sequences of their schema that they need, but no objects of
+            extensions in that schema. Partitions become tables of their own. Foreign keys to tables that are not in
+            C(only), and publications, are left out; a warning names them. The role must own both schemas.
         type: str
       with_schema:
         description:
@@ -1340,9 +1340,9 @@ options:
           - For V(postgresql) and single tables (C(only)), the schema that they are restored to. The default is their
             own. Tables of the schema in use are neither changed nor locked, so that both can be compared.
           - With C(with_schema), missing tables are created there, and the schema itself if it does not exist. They
-            bring along the types, functions, operators and sequences of their schema that they need. Foreign keys to
-            tables that are not in C(only), and publications, are left out; a warning names them. The role must own both
-            schemas.
+            bring along the types, functions, operators and sequences of their schema that they need, but no objects of
+            extensions in that schema. Partitions become tables of their own. Foreign keys to tables that are not in
+            C(only), and publications, are left out; a warning names them. The role must own both schemas.
         type: str
       with_schema:
         description:

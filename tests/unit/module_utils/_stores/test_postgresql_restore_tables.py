@@ -356,3 +356,45 @@ def test_what_can_not_be_in_another_schema_is_refused(bench: Bench) -> None:
     parent = "SELECT inhparent::regclass::text FROM pg_inherits WHERE inhrelid = 'rescue.heir'::regclass"
     assert bench.query("shop", parent) == "rescue.log"
     assert bench.query("shop", "SELECT count(*) FROM pg_namespace WHERE nspname IN ('public', 'day2_aside')") == 1
+
+
+KINDS = """
+SET search_path = public;
+CREATE DOMAIN few AS int CHECK (VALUE < 10);
+CREATE TYPE pair AS (a few, b text);
+CREATE SEQUENCE shared START 50;
+CREATE FUNCTION low(t text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT lower(t)';
+CREATE FUNCTION same(int, int) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT $1 = $2';
+CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, PROCEDURE = same);
+CREATE TABLE odd (p pair, ps pair[], n int DEFAULT nextval('shared'), t text CHECK (low(t) <> 'x'),
+  k int CHECK (k === 1), g text GENERATED ALWAYS AS (low(t)) STORED);
+CREATE INDEX ON odd (low(t));
+ALTER TABLE odd ENABLE ROW LEVEL SECURITY;
+CREATE POLICY pol ON odd USING (low(t) = current_user);
+INSERT INTO odd (p, ps, t, k) SELECT '(1,b)', '{"(2,c)"}', 'T' || g, 1 FROM generate_series(1, 20) g;
+CREATE TABLE part (id int, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+CREATE TABLE part1 PARTITION OF part FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+INSERT INTO part SELECT g, date '2024-01-01' + g FROM generate_series(1, 9) g;
+"""
+
+
+def test_what_tables_need_comes_along_to_another_schema(bench: Bench) -> None:
+    bench.execute("shop", KINDS)
+    copy = bench.backup("shop")
+    given = {"schema": "Res cue", "with_schema": True}
+    for dry in (True, False):
+        with bench.prepare(copy, "odd", "part1", dry=dry, **given) as ready:
+            assert "TABLE ATTACH part1, INDEX ATTACH part1_pkey." in ready.notes[0]  # a table of its own
+            if not dry:
+                ready.apply()
+    with bench.prepare(copy, "odd", "part1", **given) as ready:
+        assert not ready.changed
+    names = """SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class
+     WHERE relnamespace = '"Res cue"'::regnamespace"""
+    assert bench.query("shop", names) == "odd odd_low_idx pair part1 part1_pkey shared"
+    told = """SELECT string_agg(pg_get_constraintdef(oid), ' ' ORDER BY 1) || (SELECT qual FROM pg_policies WHERE
+     schemaname = 'Res cue') FROM pg_constraint WHERE conrelid = '"Res cue".odd'::regclass"""
+    assert bench.query("shop", told).count('"Res cue"') == 3
+    bench.execute("shop", 'DROP SCHEMA "Res cue" CASCADE')
+    with bench.prepare(copy, dry=True) as whole:
+        assert not whole.changed, whole.differences

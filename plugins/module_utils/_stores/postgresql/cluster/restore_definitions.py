@@ -169,7 +169,7 @@ class Definitions:
             return "its publication"
         for number in entry.needs - set(whole):
             other = self._entries.get(number)
-            if other is None or other.type in _EVERYWHERE:
+            if other is None or other.type in _EVERYWHERE or self._is_partition(entry, other):
                 continue
             if other.type in _RELATIONS or f" {schema} " in other.line:
                 return f"{other.type} {_shown(other, schema)}"
@@ -182,6 +182,13 @@ class Definitions:
         start = f"{table[0]} {table[1]} "
         found = (one for one in self._entries.values() if one.type == "TABLE" and one.rest.startswith(start))
         return next((one for one in found if " " not in one.rest[len(start) :]), None)
+
+    def _is_partition(self, entry: _Entry, parent: _Entry) -> bool:
+        """Whether a table or index is attached to another by a statement of its own, and can be without it."""
+        both = {entry.number, parent.number}
+        return entry.type in _RELATIONS and any(
+            one.type in ("TABLE ATTACH", "INDEX ATTACH") and both <= one.needs for one in self._entries.values()
+        )
 
     def _of(self, tables: Sequence[Name]) -> set[int]:
         return set().union(*(self._belongings(table) for table in tables))
