@@ -65,7 +65,7 @@ def all_due() -> int:
     """Notify of jobs that are late, and send what could not be sent, or not yet; the exit status."""
     code = 0
     known = journal.summary()
-    runs = {entry["job"]: entry for entry in journal.runs()}
+    runs = {entry["job"]: entry for entry in journal.runs() if entry["status"] not in journal.NOTHING_DONE}
     due = []
     with contextlib.ExitStack() as records:  # everything is sent at once, as one server that is silent affects all jobs
         for name in names():

@@ -148,6 +148,18 @@ def test_messages_of_all_jobs_have_one_deadline(channel: Channel, monkeypatch: p
     assert sorted(channel.got()) == [f"{job} silence" for job in jobs]
 
 
+def test_a_skipped_run_is_not_the_reason_of_a_failure(channel: Channel) -> None:
+    said = channel.host.path("said")
+    script = f'echo "$DAY2_MSG" >>{said}; test -e {channel.host.path("fixed")}'
+    channel.set({"name": "a", "type": "command", "argv": ["sh", "-c", script]})
+    assert channel.run("failed") == 1
+    skipped = journal.unseen_end("old", "retention", channel.now, "Waits: The load is 3.")
+    journal.record({**skipped, "status": journal.SKIPPED}, names())
+    Path(channel.host.path("fixed")).touch()
+    assert notify.all_due() == 0
+    assert Path(said).read_text() == "m\nm\n"
+
+
 def test_late_jobs(channel: Channel) -> None:
     channel.set(channel.settings(), expected_every=24 * HOUR)
     os.utime(path_of("old"), (channel.now, channel.now))
