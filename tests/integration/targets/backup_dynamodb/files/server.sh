@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# server.sh start DIRECTORY|stop DIRECTORY: a server of the tests that speaks as AWS, on loopback; start prints its URL.
+set -euo pipefail
+place=$2
+if [[ $1 == stop ]]; then
+  kill "$(cat "$place/pid")"
+  exit
+fi
+directory=$(cd "$(dirname "$0")" && pwd)
+until [[ -x $directory/.venv/s3-server/bin/ministack ]]; do
+  [[ $directory != / ]] || {
+    echo "The server is missing. Install it with: dev/run setup" >&2
+    exit 1
+  }
+  directory=$(dirname "$directory")
+done
+mkdir "$place"
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+cd "$place"
+GATEWAY_PORT=$port BIND_HOST=127.0.0.1 SERVICES=dynamodb,ssm,kms,s3 MINISTACK_REGION=eu-central-1 \
+  nohup "$directory/.venv/s3-server/bin/ministack" >log 2>&1 </dev/null &
+echo $! >pid
+for _try in {1..600}; do
+  # shellcheck disable=SC2188
+  if (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+    echo "http://127.0.0.1:$port"
+    exit
+  fi
+  kill -0 "$(cat pid)"
+  sleep 0.1
+done
+exit 1
