@@ -32,13 +32,13 @@ def test_a_backup_cleans_up(repository: Path, tmp_path: Path, number: signal.Sig
     environment = dict(os.environ, PYTHONPATH=str(COLLECTIONS))
     with ours, subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()]) as process:
         theirs.close()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not list(repository.glob("app/.staging-*/data")):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         process.send_signal(number)
         report = b"".join(iter(lambda: ours.recv(65536), b""))
-        process.wait(20)
+        process.wait(60)
     status, error, _result = json.loads(report)
     assert (status, error) == (3, f"Stopped: it received {number.name}.")
     assert not list(repository.glob("app/.staging-*"))

@@ -31,7 +31,7 @@ def free_ports(count: int) -> list[int]:
     return list(found)
 
 
-def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 20.0) -> None:
+def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 60.0) -> None:
     """Wait until something listens there; raise when the process ends or takes too long."""
     until = time.monotonic() + seconds
     while True:

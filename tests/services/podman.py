@@ -45,7 +45,7 @@ def podman() -> Iterator[Podman]:
                 yield engine
         finally:
             # Each container has somebody who cleans up after it, and who may still be at it.
-            until = time.monotonic() + 20
+            until = time.monotonic() + 60
             while _used(name) and time.monotonic() < until:
                 time.sleep(0.05)
 

@@ -101,7 +101,7 @@ def cluster(*settings: str, port: int = 5432, programs: Optional[Path] = None) -
 
 
 def _wait(programs: Path, directory: Path, server: subprocess.Popen[bytes], port: int) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     ready = [programs / "pg_isready", "-q", "-h", directory, "-p", str(port), "-U", "postgres"]
     while subprocess.run(ready, check=False).returncode != 0:
         if server.poll() is not None or time.monotonic() > until:

@@ -87,7 +87,7 @@ def metric(result: dict[str, Any], name: str) -> float:
 
 
 def test_a_primary(check: Check, there: dict[str, Any]) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while metric(check("postgresql", **there), "replicas") != 1 and time.monotonic() < until:
         time.sleep(0.2)
     result = check("postgresql", role="primary", replicas=1, query="SELECT 41 + 1", warn=42, **there)
@@ -206,7 +206,7 @@ def test_dead_rows(check: Check, servers: Servers, there: dict[str, Any]) -> Non
         "DELETE FROM dead WHERE id > 1000",
         "SELECT pg_stat_force_next_flush()",
     )
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while "dead" not in check("postgresql", **there)["message"] and time.monotonic() < until:
         time.sleep(0.2)
     result = check("postgresql", **there)

@@ -215,8 +215,8 @@ def test_the_second_run_goes_on_when_the_first_ends(repository: Repository, plac
 
     thread = threading.Thread(target=first)
     thread.start()
-    assert entered.wait(10)
-    with open_repository(place).lock("app", "restore", 10):
+    assert entered.wait(60)
+    with open_repository(place).lock("app", "restore", 60):
         order.append("second")
     thread.join()
     assert order[1] == "second"

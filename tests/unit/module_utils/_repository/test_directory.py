@@ -106,8 +106,8 @@ def test_the_second_run_goes_on_when_the_first_ends(repository: DirectoryReposit
 
     thread = threading.Thread(target=first)
     thread.start()
-    assert entered.wait(5)
-    with repository.lock("app", "restore", 5):
+    assert entered.wait(60)
+    with repository.lock("app", "restore", 60):
         pass
     thread.join()
 
@@ -139,17 +139,17 @@ def test_a_run_that_waited_for_one_that_left_nothing_is_alone_all_the_same(repos
     entered, leave, second, end = (threading.Event() for dummy in range(4))
 
     def run(inside: threading.Event, until: threading.Event) -> None:
-        with repository.lock("app", "backup", 20):
+        with repository.lock("app", "backup", 60):
             inside.set()
-            until.wait(20)
+            until.wait(60)
 
     threads = [threading.Thread(target=run, args=(entered, leave)), threading.Thread(target=run, args=(second, end))]
     threads[0].start()
-    assert entered.wait(10)
+    assert entered.wait(60)
     threads[1].start()
     time.sleep(0.2)  # it waits for the lock's file, which the first removes
     leave.set()
-    assert second.wait(10)
+    assert second.wait(60)
     with pytest.raises(LockTimeout):
         repository.lock("app", "backup", 0).__enter__()
     end.set()

@@ -112,7 +112,7 @@ def test_no_child_of_a_program_that_failed_survives(data: Path, new_sink: NewSin
     with pytest.raises(SourceError, match="did not end within 1s|exit status 3"):
         store(data, dump=[*SHELL, leader], timeout="1s").snapshot(new_sink())
     stat = Path("/proc", (tmp_path / "pid").read_text().strip(), "stat")
-    deadline = time.monotonic() + 5  # it would never end by itself
+    deadline = time.monotonic() + 60  # it would never end by itself
     with contextlib.suppress(OSError):  # it is gone, or nobody has asked for its status yet
         while stat.read_text().rpartition(")")[2].split()[0] not in "ZX":
             assert time.monotonic() < deadline
@@ -122,7 +122,7 @@ def test_no_child_of_a_program_that_failed_survives(data: Path, new_sink: NewSin
 def test_what_a_program_that_ended_well_has_started_goes_on(data: Path, new_sink: NewSink, tmp_path: Path) -> None:
     later = f"(exec >&- 2>&-; sleep 0.3; echo yes > {tmp_path}/started) & cat {data}"
     store(data, dump=[*SHELL, later]).snapshot(new_sink())
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not (tmp_path / "started").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert (tmp_path / "started").exists()

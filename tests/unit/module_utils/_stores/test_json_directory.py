@@ -329,7 +329,7 @@ def test_fingerprint(path: Path, by_record: JsonStore, change: Callable[[Path], 
 
 
 def _settled(store: JsonStore) -> str:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         fingerprint = store.fingerprint()
         if fingerprint is not None:

@@ -191,7 +191,7 @@ class TestFingerprint:
 
 
 def _settled(store: JsonStore) -> str:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         fingerprint = store.fingerprint()
         if fingerprint is not None:
