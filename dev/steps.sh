@@ -116,6 +116,8 @@ step_soak_properties() {
   need_npm
   need_collection
   EXAMPLES=${EXAMPLES:-20} "$ROOT/.venv/node-$(node_python newest)/bin/python" -m pytest -n auto -m hypothesis tests/unit/module_utils
+  # 20 times the kills of a purge beside an application
+  EXAMPLES=${EXAMPLES:-20} "$ROOT/.venv/node-$(node_python newest)/bin/python" -m pytest -n auto -k kills tests/faults/test_purge.py
 }
 
 # Mutants (dev/soak.py), in copies of the clone.

@@ -92,6 +92,53 @@ options:
     description: Name of the backup set.
     type: str
     required: true
+  keep:
+    description:
+      - Which exports of this collection to keep, as in M(day2.ops.backup). By default, all are kept.
+      - The newest one is never removed, nor are backups, exports of other hosts, and encrypted ones, which this host can't
+        read.
+    type: dict
+    suboptions:
+      last:
+        description: How many of the newest exports to keep. V(-1) means all, here and in the following.
+        type: int
+      hourly:
+        description: How many hours to keep the newest export of.
+        type: int
+      daily:
+        description: How many days to keep the newest export of.
+        type: int
+      weekly:
+        description: How many ISO weeks to keep the newest export of.
+        type: int
+      monthly:
+        description: How many months to keep the newest export of.
+        type: int
+      yearly:
+        description: How many years to keep the newest export of.
+        type: int
+      within:
+        description: Keep exports that are at most this much older than the newest, for example V(7y).
+        type: str
+      within_hourly:
+        description: Span in which the newest export of each hour is kept.
+        type: str
+      within_daily:
+        description: Span in which the newest export of each day is kept.
+        type: str
+      within_weekly:
+        description: Span in which the newest export of each ISO week is kept.
+        type: str
+      within_monthly:
+        description: Span in which the newest export of each month is kept.
+        type: str
+      within_yearly:
+        description: Span in which the newest export of each year is kept.
+        type: str
+      tags:
+        description: Exports have no tags, so that this keeps none.
+        type: list
+        elements: str
 seealso:
   - module: day2.ops.records_update
   - module: day2.ops.retention
@@ -171,6 +218,12 @@ backup:
   type: str
   returned: success
   sample: 20250630T120000Z-3f2a9c1b
+removed:
+  description: IDs of the exports that were removed (in check mode, would be removed) because no rule of O(keep) matches them.
+  type: list
+  elements: str
+  returned: success
+  sample: []
 held_max_ms:
   description: The longest transaction in milliseconds. In SQLite, other writers had to wait for it.
   type: float

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
@@ -27,6 +28,7 @@ from .units import parse_duration, parse_time
 Test = Callable[[Any], bool]
 
 _EARLIEST, _SECONDS, _MILLISECONDS, _LATEST = 10**8, 10**11, 10**14, 10**17  # of numbers that are times since 1970
+_USUAL = {19: ("",), 26: (".",)}  # what is after the seconds, by the length of times without a zone
 _DEEPEST = 20  # groups in groups
 _TIME_LIKE = re.compile(r"\d{4}-?\d\d-?\d\d([T ].*)?")
 _HINT = "docs/RECORDS.md describes conditions."
@@ -261,8 +263,14 @@ def instant(value: Any) -> Optional[datetime]:
     return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=int(Decimal(value) * (10**6 // unit)))
 
 
+@functools.lru_cache(maxsize=4096)  # more than a page of records, whose times are asked for more than once
 def _text_instant(text: str) -> Optional[datetime]:
     text = text.strip()
+    if text[19:20] in _USUAL.get(len(text), ()) and text[4] == text[7] == "-" and text[13] == text[16] == ":":
+        try:  # which takes a tenth of the time
+            return datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
+        except ValueError:
+            pass
     if text.isascii() and text.isdigit() and len(text) != len("20250630"):
         return instant(int(text)) if len(text) < 20 else None
     try:

@@ -260,6 +260,8 @@ def _conditions(info: Info, keys: Sequence[Key]) -> Iterator[tuple[str, list[Any
 
 def _marks(values: Sequence[Any]) -> tuple[list[str], list[Any]]:
     """The placeholders of values, and these as SQLite takes them."""
+    if all(value.__class__ is int for value in values):
+        return ["?"] * len(values), list(values)
     marks, given = [], []
     for value in values:
         odd = isinstance(value, str) and not value.isascii() and _is_odd(value)

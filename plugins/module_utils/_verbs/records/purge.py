@@ -18,16 +18,19 @@ from ..._core.progress import Progress
 from ..._core.scratch import remove_left_scratch, scratch_directory
 from ..._core.units import parse_duration, plural
 from ..._repository.base import Repository
-from ..._repository.history import remember_verified
+from ..._repository.history import read_history, remember_verified
 from ..._repository.location import open_repository
 from ..._repository.manifest import CONTENT, PURGE, Manifest, check_set_name, content_digest
+from ..._repository.owner import this_host
+from ..._repository.retention import Keep, decide
 from ..._repository.sink import CountingSink
 from ..._stores.base import Sink, Snapshot
 from ..._stores.records.export import ExportStore
 from ..._stores.records.purger import CASCADE, DETACH, REFUSE, Purger, Removed, relations_to
 from ..._stores.records.registry import open_purger
-from ..arguments import COMPRESSION, ENCRYPTION, OBJECT_LOCK, REPOSITORY, NamedStore, duration
+from ..arguments import COMPRESSION, ENCRYPTION, KEEP, OBJECT_LOCK, REPOSITORY, NamedStore, duration, keep_policy
 from ..migrate.lock import lock_target
+from ..removals import carry_out
 from ..snapshots import backup_id, check_encrypted, compression_of, files_of, note, publish, take
 from .collection import SELECTION, find_collection, with_key
 from .purge_plan import OutOfTime, PurgeRequest, Selection
@@ -55,16 +58,18 @@ ARGUMENTS: dict[str, Any] = {
         **OBJECT_LOCK,
         **ENCRYPTION,
         **COMPRESSION,
+        **KEEP,
     ),
 }
 
 
 class Place(NamedTuple):
-    """Where the export is written."""
+    """Where the export is written. `keep`: which exports of the set are kept; None: all."""
 
     repository: Repository
     name: str
     compression: str
+    keep: Optional[Keep]
 
 
 class Outcome:
@@ -77,6 +82,7 @@ class Outcome:
         self.backup: Optional[str] = None
         self.resumed: Optional[str] = None
         self.stopped: Optional[str] = None
+        self.removed_exports: list[str] = []
         self.warnings: list[str] = []
 
     def result(self, collection: str, check: bool) -> dict[str, Any]:
@@ -84,7 +90,7 @@ class Outcome:
         deleted = self.matched if check else self.removed.deleted
         months = "".join(f"{month}: {count}\n" for month, count in sorted(self.months.items()))
         return {
-            "changed": bool(deleted),
+            "changed": bool(deleted or self.removed_exports),
             "msg": self._words(collection, deleted, check),
             "matched": self.matched,
             "exported": self.exported,
@@ -97,6 +103,7 @@ class Outcome:
             "stopped": self.stopped,
             "resumed": self.resumed,
             "backup": self.backup,
+            "removed": self.removed_exports,
             "held_max_ms": round(1000 * self.removed.held, 1),
             "diff": {"before": months, "after": ""},
             "warnings": self.warnings,
@@ -144,7 +151,8 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     """
     began = time.monotonic()
     request = request_from(params)
-    place = Place(open_repository(params), check_set_name(params["name"]), params["compression"] or "")
+    keep = keep_policy(params["keep"])
+    place = Place(open_repository(params), check_set_name(params["name"]), params["compression"] or "", keep)
     place.repository.check_writable(place.name)
     check_encrypted(place.repository, place.name)
     with contextlib.ExitStack() as stack:
@@ -187,6 +195,7 @@ class _Purge:
     ) -> None:
         self._store, self._params, self._request, self._place = store, params, request, place
         self._outcome, self._deadline, self._progress = outcome, deadline, progress
+        self._path = params["store"].get("path") or store.location
         infos = store.collections()
         self._info = with_key(find_collection(store, params["collection"]), params["key"])
         if not self._info.key:
@@ -243,6 +252,34 @@ class _Purge:
             outcome.matched = 0
         if outcome.removed.deleted:
             outcome.warnings += self._store.finish(self._info)
+        if self._place.keep is not None and not outcome.stopped:
+            self._apply_policy(self._place.keep, check)
+
+    def _apply_policy(self, keep: Keep, check: bool) -> None:
+        """Remove the exports of this collection that the policy does not keep, but never that of this run."""
+        repository, name = self._place.repository, self._place.name
+        now = datetime.now(timezone.utc)
+        entries = [one for one in read_history(repository, name, now).entries if not one.problems and not one.future]
+        exports = {one.id: one.manifest.created for one in entries if one.manifest and self._is_ours(one.manifest)}
+        new = {"": now} if check and self._outcome.matched else {}
+        unwanted = {one.id for one in decide([*exports.items(), *new.items()], keep) if not one.reasons}
+        unwanted -= {"", self._outcome.backup}
+        removals = [one for one in sorted(unwanted) if repository.locked_until(name, one) is None]
+        if check:
+            self._outcome.removed_exports = removals
+            return
+        kept = [one for one in repository.ids(name) if one not in unwanted]
+        self._outcome.removed_exports, warnings = carry_out(repository, name, kept, removals)
+        self._outcome.warnings += warnings
+
+    def _is_ours(self, manifest: Manifest) -> bool:
+        """Whether this host has exported this collection. Of an encrypted export that can't be opened, nobody knows."""
+        if manifest.kind != PURGE or not manifest.opened or manifest.host != this_host():
+            return False
+        part = manifest.sources[0]
+        purged = part.details.get("purge")
+        same = (part.type, part.path) == (self._store.type, self._path)
+        return same and isinstance(purged, dict) and purged.get("collection") == self._info.name
 
     def _selection(self) -> Selection:
         return Selection(
@@ -285,8 +322,7 @@ class _Purge:
         compression, _note = choose(self._place.compression)
         started = datetime.now(timezone.utc)
         source = ExportStore(self._store)
-        path = self._params["store"].get("path") or self._store.location
-        entry = NamedStore(os.path.basename(path) or self._store.type, source, path)
+        entry = NamedStore(os.path.basename(self._path) or self._store.type, source, self._path)
         with contextlib.ExitStack() as stack:
             staging = stack.enter_context(repository.stage(name, started))
             files = files_of(repository, staging, compression)

@@ -11,7 +11,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any, Callable, NamedTuple, Optional
 
@@ -207,7 +207,9 @@ class Selection:
         field = self._request.time_field
         for row in rows if field is not None else ():
             when = instant(member_of(row.record, str(field)))
-            self.months["unknown" if when is None else when.strftime("%Y-%m")] += 1
+            if when is not None and when.tzinfo is not timezone.utc:
+                when = when.astimezone(timezone.utc)
+            self.months["unknown" if when is None else f"{when.year}-{when.month:02}"] += 1
 
     def _check(self) -> None:
         """Raise whatever forbids the removal, after all has been read."""

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -114,6 +115,8 @@ def test_numbers_are_booleans_where_told() -> None:
         date(2026, 8, 30),
         "2026-08-30 00:00:00",
         "2026-08-29T23:00:00-01:00",
+        "2026-08-30T00:00:00.000000",
+        "2026-08-30T01:00:00+010000" if sys.version_info >= (3, 11) else "2026-08-30T01:00:00+0100",
         "20260830T000000Z",
         1788048000,
         "1788048000",

@@ -15,7 +15,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled, Day2Error, InvalidRequest
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-from ansible_collections.day2.ops.plugins.module_utils._verbs import restore
+from ansible_collections.day2.ops.plugins.module_utils._verbs import backup, restore
 from ansible_collections.day2.ops.plugins.module_utils._verbs.records import purge
 from tests.services.age_keys import new_key
 from tests.services.stores import Store
@@ -474,3 +474,24 @@ def test_an_encrypted_export(
     assert (done["resumed"] is not None, done["exported"]) == (True, 0)
     assert ids(store) == list(range(2, 4001, 2))
     assert b"note" not in b"".join(one.read_bytes() for one in repository.rglob("*") if one.is_file())
+
+
+def test_exports_have_a_policy_of_their_own(run: Purge, events: Callable[..., Store], repository: Path) -> None:
+    store = events("sqlite", 2)
+    first = run(store)["backup"]
+    values = {name: one.get("default") for name, one in backup.ARGUMENTS["argument_spec"].items()}
+    sql(store, "CREATE TABLE others (id INTEGER PRIMARY KEY, at TEXT)")
+    sql(store, f"INSERT INTO others VALUES (1, '{OLD}'), (2, '{NEW}')")
+    other = run(store, collection="others")["backup"]
+    kept = run_verb(backup, {**values, "name": "events", "repository": str(repository), "source": store})["backup"][
+        "id"
+    ]
+    fill(store, 2, 101)
+    second = run(store, keep={"last": 2})
+    assert second["removed"] == []
+    fill(store, 2, 201)
+    checked = run(store, True, keep={"last": 1})
+    done = run(store, keep={"last": 1})
+    assert checked["removed"] == done["removed"] == sorted([first, second["backup"]])
+    assert {one.name for one in repository.glob("events/2*")} == {kept, other, done["backup"]}
+    assert run(store, keep={"last": 1})["changed"] is False
