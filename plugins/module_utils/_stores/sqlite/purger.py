@@ -25,6 +25,7 @@ from .target import SqliteTarget
 from .values import AnyText
 
 _PAGE = 2000  # rows of one reading, so that none is long
+_ATTEMPTS = 20
 _PATIENCE = 60_000  # milliseconds that we wait for the lock of another
 _BURST, _GAP = 0.075, 0.03  # seconds with the lock, and without
 
@@ -41,12 +42,28 @@ class SqlitePurger(SqliteTarget):
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self._pager: Optional[sqlite3.Connection] = None
+        self._wal = False
 
     def __exit__(self, *exc: object) -> None:
         if self._pager is not None:
             self._pager.close()
             self._pager = None
         super().__exit__(*exc)
+
+    def collections(self) -> list[Info]:
+        """With a rollback journal, a reader that may not write fails if it looks just as a writer commits."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                infos = super().collections()
+                break
+            except SourceError as exc:
+                if "readonly" not in exc.message or attempt == _ATTEMPTS - 1:
+                    raise
+                self.end_reading()
+                time.sleep(0.01)
+        reader = self._open_reader()
+        self._wal = reader is not None and reader.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        return infos
 
     def check_writable(self, infos: Sequence[Info], size: int, rights: Rights = NO_RIGHTS) -> None:
         """Nothing is created but the side files of SQLite."""
@@ -67,7 +84,8 @@ class SqlitePurger(SqliteTarget):
     def _read_pages(self) -> sqlite3.Connection:
         """A connection without a transaction: each query is one."""
         if self._pager is None:
-            self._pager = connect(self.path, "ro")
+            self._pager = connect(self.path, "ro" if self._wal else "rw")  # see `collections`
+            self._pager.execute("PRAGMA query_only=ON")
             self._pager.execute(f"PRAGMA busy_timeout={_PATIENCE}")
         return self._pager
 
