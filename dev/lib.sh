@@ -30,6 +30,8 @@ PATH=$PATH:/usr/sbin:/sbin
 unset PYTHONPATH PYTHONHOME VIRTUAL_ENV
 # Tests start many short processes, which would spend most of their time compiling the same modules.
 unset PYTHONDONTWRITEBYTECODE
+# Without a buffer, Python reads a module that comes through a pipe byte by byte.
+unset PYTHONUNBUFFERED
 
 die() {
   printf 'error: %s\n' "$*" >&2
