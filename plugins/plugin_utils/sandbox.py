@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..module_utils._core.errors import InvalidRequest
+from ..module_utils._core.restic_options import ADDRESSES
 
 STATE = "/var/lib/day2"  # of all jobs; systemd makes it writable
 _GLOB = re.compile(r"[*?\[]")
@@ -58,7 +59,7 @@ _NEEDS = {
 }
 # Of stores with servers or programs: they connect, and change the user.
 _PROGRAMS = re.compile(r'"type": "(postgresql|command|dynamodb)"')
-_REMOTE = re.compile(r'"(s3|rclone)": |"[a-z0-9+.-]+://|"rclone:')
+_REMOTE = re.compile(r'"(s3|rclone)": |"type": "ssm"')
 
 _ALWAYS = """\
 NoNewPrivileges=yes
@@ -87,7 +88,8 @@ def sandbox(verb: str, arguments: Mapping[str, Any], more: Sequence[str] = ()) -
     if verb not in _NEEDS:
         raise InvalidRequest(f"{verb} cannot run in a sandbox.", "Set sandbox=false.")
     needs, programs = _NEEDS[verb], bool(_PROGRAMS.search(text))
-    network = needs.network or programs or bool(_REMOTE.search(text))
+    addresses = any("://" in one or one.startswith(ADDRESSES) for one in _texts(arguments))
+    network = needs.network or programs or addresses or bool(_REMOTE.search(text))
     writable = _outermost([*_written(verb, arguments), *more])
     return Sandbox(
         [

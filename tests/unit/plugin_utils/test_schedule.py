@@ -159,7 +159,11 @@ def test_what_is_written_is_allowed_by_its_parent(verb: str, arguments: dict[str
 
 def test_the_network_is_there_only_if_it_is_needed() -> None:
     assert directives(files()["service"], "PrivateNetwork") == ["yes"]
-    assert directives(files({**BACKUP, "repository": "s3://bucket/x"})["service"], "PrivateNetwork") == []
+    for repository in ("s3://bucket/x", "sftp:me@nas:/srv/x", "rest:https://nas/x", "b2:bucket:x"):
+        needed = {**BACKUP, "repository": repository}
+        assert directives(files(needed)["service"], "PrivateNetwork") == []
+    parameters = {**BACKUP, "source": {"type": "ssm", "prefix": "/app/"}}
+    assert directives(files(parameters)["service"], "PrivateNetwork") == []
 
 
 def test_a_private_tmp_would_hide_data() -> None:
