@@ -16,6 +16,7 @@ from .web import Server, check_url, ping, post
 
 # The body of a webhook without a template.
 _EVERYTHING = {name: f"{{{name}}}" for name in FIELDS}
+_HEADER = 1000  # characters of a placeholder in a header: servers refuse long ones
 
 Credential = Callable[[str], str]  # the secret with a name
 
@@ -45,7 +46,9 @@ def sender(channel: Mapping[str, Any], credential: Credential, message: Message,
     if channel["type"] == "webhook":
         values = {**message.fields(), **secrets}
         template = _EVERYTHING if channel["template"] is None else channel["template"]
-        content, headers = filled(template, values), filled(channel["headers"], values)
+        # A header is one line.
+        line = {name: " ".join(one.split())[:_HEADER] for name, one in message.fields().items()}
+        content, headers = filled(template, values), filled(channel["headers"], {**line, **secrets})
         server = Server(credential(channel["url"]), limit, channel["ca"])
         return lambda: post(server, content, headers, hidden)
     if channel["type"] == "mail":

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import re
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from .._core.errors import InvalidRequest
 from .._core.specs import masked
@@ -45,9 +46,10 @@ def check_url(url: str, credential: str) -> None:
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         valid = False
-    if not valid or re.search(r"[\x00-\x20\x7f]", url):
+    if not valid or re.search(r"[^\x21-\x7e]", url):
         raise InvalidRequest(
-            f"The credential {credential} is not a URL.", "It must begin with https:// or http:// and have no spaces."
+            f"The credential {credential} is not a URL.",
+            "It must begin with https:// or http:// and consist of ASCII characters, without spaces.",
         )
 
 
@@ -94,7 +96,10 @@ def _request(server: Server, body: Optional[bytes], headers: Mapping[str, str], 
     import urllib.error
     import urllib.request
 
-    request = urllib.request.Request(server.url, body, {"User-Agent": "day2", **headers})  # noqa: S310 only HTTP
+    url, login = _without_login(server.url)
+    # As bytes, headers are UTF-8: http.client refuses what Latin-1 cannot express.
+    texts = {name: one.encode("utf-8", "replace").decode("latin-1") for name, one in headers.items()}
+    request = urllib.request.Request(url, body, {"User-Agent": "day2", **login, **texts})  # noqa: S310 only HTTP
     try:
         # Redirects are not followed: a redirected POST loses its body.
         opener = urllib.request.OpenerDirector()
@@ -119,8 +124,22 @@ def _request(server: Server, body: Optional[bytes], headers: Mapping[str, str], 
         raise NotSent(f"The request failed: {type(exc).__name__}: {masked(str(exc), secrets)}.") from None
 
 
+def _without_login(url: str) -> tuple[str, dict[str, str]]:
+    """The URL without `user:password@`, which http.client takes for a part of the name of the server, and the header
+    that it stands for."""
+    parts = urlsplit(url)
+    user, at, place = parts.netloc.rpartition("@")
+    if not at:
+        return url, {}
+    name, _colon, password = user.partition(":")
+    words = base64.b64encode(f"{unquote(name)}:{unquote(password)}".encode()).decode()
+    return urlunsplit(parts._replace(netloc=place)), {"Authorization": f"Basic {words}"}
+
+
 def _secrets(url: str) -> set[str]:
     """Everything in a URL that a message must not contain."""
     parts = urlsplit(url)
-    names = {parts.netloc, parts.hostname or "", parts.query, *re.split(r"[/&=]", f"{parts.path}&{parts.query}")}
+    login = [parts.username or "", parts.password or ""]
+    names = {parts.netloc, parts.netloc.rpartition("@")[2], parts.hostname or "", parts.query, *login}
+    names.update([*map(unquote, login), *re.split(r"[/&=]", f"{parts.path}&{parts.query}")])
     return {url, url.split("/", 3)[-1], *(one for one in names if len(one) > 3)}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -111,6 +112,26 @@ def test_webhooks_are_filled_templates() -> None:
     assert json.loads(received[1].body)["title"] == "db1: app failed"
 
 
+def test_a_header_is_one_line_of_any_language() -> None:
+    message = MESSAGE._replace(msg="Kein Platz für\nテスト")
+    with receiving() as (url, received):
+        settings = checked_channel({"name": "a", "type": "webhook", "url": "u", "headers": {"X-Message": "!{msg}"}})
+        assert send_all([sender(settings, lambda name: url, message, 5)], 30) == [""]
+    assert received[0].headers["X-Message"].encode("latin-1").decode() == "!Kein Platz für テスト"
+
+
+def test_a_url_with_a_login() -> None:
+    with receiving(200, 500) as (url, received):
+        with_login = url.replace("://", f"://ops:{SECRET}%21@") + "/topic"
+        assert ping(with_login) == ""
+        reason = ping(with_login)
+    words = base64.b64encode(f"ops:{SECRET}!".encode()).decode()
+    assert (received[0].path, received[0].headers["Authorization"]) == ("/topic", f"Basic {words}")
+    assert received[0].headers["Host"] == url.partition("//")[2]
+    assert reason == "The server answered with HTTP status 500."
+    assert SECRET not in ping(f"http://ops:{SECRET}@127.0.0.1/x")
+
+
 def test_redirects_are_not_followed() -> None:
     with receiving(302) as (url, received):
         reason = channel({"u": f"{url}/{SECRET}"}, type="webhook", url="u")
@@ -176,6 +197,11 @@ def test_what_a_program_has_started_ends_with_it(tmp_path: Path) -> None:
     wait_for(lambda: not stat.exists() or stat.read_text().split()[2] == "Z")
 
 
+def test_what_a_program_leaves_running_is_not_waited_for() -> None:
+    settings = checked_channel({"name": "a", "type": "command", "argv": ["sh", "-c", "sleep 60 & exit 0"]})
+    assert send_all([sender(settings, lambda name: "", MESSAGE, 1)], 30) == [""]
+
+
 def wait_for(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + 30
     while not condition():
@@ -213,7 +239,7 @@ def test_reasons_are_passed_on() -> None:
     assert send_all([], 1) == []
 
 
-@pytest.mark.parametrize("url", ["", "example.com/x", "file:///etc/passwd", "http:///x", "https://a b/", "http://a:x/"])
+@pytest.mark.parametrize("url", ["", "example.com/x", "file:///etc/passwd", "http:///x", "https://a b/", "http://a:x/", "https://a/é"])
 def test_a_credential_that_is_not_a_url(url: str) -> None:
     with pytest.raises(InvalidRequest, match="The credential c is not a URL") as caught:
         ping(url)
