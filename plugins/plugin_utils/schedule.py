@@ -17,7 +17,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ..module_utils._core.errors import InvalidRequest
 from ..module_utils._core.specs import secret_options
 from ..module_utils._core.units import parse_duration
-from ..module_utils._host.conditions import conditions_of
+from ..module_utils._host.conditions import LONGEST, conditions_of
 from ..module_utils._host.hooks import checked_hooks
 from ..module_utils._host.job import NAME, SCHEMA, put
 from ..module_utils._verbs.registry import VERBS, find_verb
@@ -55,7 +55,7 @@ _CONVERTED: dict[str, dict[str, Any]] = {
     "when_load_below": {"type": "float"},
     "on_ac_power": {"type": "bool"},
 }
-_LONGEST_WAIT = 48 * 3600.0  # seconds: for a window to open and to end
+_LONGEST_WAIT = 2 * LONGEST  # seconds: for a window to open and to end
 _PLACEHOLDER = "credential"
 _CREDENTIALS = {"access_key_id", "identity", "names_key", "password", "secret_access_key", "session_token", "token"}
 _SECRET_MAPPINGS = {("rclone", "secrets"), ("restic", "environment")}

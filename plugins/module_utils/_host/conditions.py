@@ -9,6 +9,7 @@ systemd has conditions, too, but a run that they prevent leaves no record, and i
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from .._core.errors import InvalidRequest
 from .._verbs.health.windows import Window, read_windows
 
 _SUPPLIES = "/sys/class/power_supply"
-LONGEST = 24 * 3600.0  # seconds that a job without a window waits
+LONGEST = 24 * 3600.0  # seconds that a job without a window waits; with one, twice that: until it opens, and ends
 
 
 class Conditions(NamedTuple):
@@ -37,7 +38,8 @@ def conditions_of(window: Any, load_below: Any, on_ac_power: Any) -> Conditions:
     given = window if isinstance(window, list) else [] if window is None else [window]
     if not all(isinstance(one, Mapping) for one in given):
         raise InvalidRequest("window is not a dictionary.", 'Write for example {start: "22:00", end: "06:00"}.')
-    if load_below is not None and (isinstance(load_below, bool) or not isinstance(load_below, (int, float))):
+    number = isinstance(load_below, (int, float)) and not isinstance(load_below, bool) and not math.isnan(load_below)
+    if load_below is not None and not number:
         raise InvalidRequest("when_load_below is not a number.")
     if on_ac_power not in (None, True, False):
         raise InvalidRequest("on_ac_power is not true or false.")

@@ -34,7 +34,7 @@ def record_failure(name: str) -> int:
     path_of(name)
     invocation = os.environ.get("MONITOR_INVOCATION_ID", "")
     # That it has waited first is an entry of its own.
-    ends = [one for one in journal.runs() if one["status"] != journal.SKIPPED]
+    ends = [one for one in journal.runs() if one["job"] == name and one["status"] != journal.SKIPPED]
     recorded = [one for one in ends if invocation and one.get("invocation") == invocation]
     if recorded:
         return ended(load(name), recorded[-1])

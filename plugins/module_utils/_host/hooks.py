@@ -16,6 +16,7 @@ from .._core.programs import environment
 BEFORE, AFTER, ON_FAILURE = "before", "after", "on_failure"
 HOOKS = (BEFORE, AFTER, ON_FAILURE)
 _LONGEST = 500  # bytes of its last line
+_OF_UNIT = ("INVOCATION_ID", "JOURNAL_STREAM")  # a job that a hook runs (`day2 run`) is no run of the unit
 
 
 def checked_hooks(given: Any) -> dict[str, list[str]]:
@@ -35,6 +36,7 @@ def run_hook(hooks: Mapping[str, list[str]], name: str, variables: Mapping[str, 
     argv = hooks.get(name)
     if not argv:
         return
+    variables = {name: one for name, one in environment(**variables).items() if name not in _OF_UNIT}
     # Not a pipe, whose end would have to be waited for: a hook may leave a service running.
     with open(os.memfd_create("output"), "r+b") as output:
         try:
@@ -43,7 +45,7 @@ def run_hook(hooks: Mapping[str, list[str]], name: str, variables: Mapping[str, 
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=environment(**variables),
+                env=variables,
                 check=False,
             ).returncode
         except (OSError, ValueError) as exc:

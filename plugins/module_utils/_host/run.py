@@ -129,11 +129,12 @@ class _Run:
         if not by_systemd():
             raise Skipped(reason)
         self.record({**self.entry(), "status": journal.SKIPPED, "msg": f"Waits: {reason}"})
-        opened, end = False, time.monotonic() + LONGEST
+        # A window may be days away: the unit would be killed before, and its timer starts it again.
+        opened, end = False, time.monotonic() + LONGEST * (2 if job.conditions.windows else 1)
         while reason:
             self.lock.note(f"waiting: {reason.rstrip('.')}")
             now_open = is_open(job.conditions)
-            if (opened and not now_open) or (not job.conditions.windows and time.monotonic() > end):
+            if (opened and not now_open) or time.monotonic() > end:
                 raise Skipped(f"Its window has ended. {reason}" if opened and not now_open else reason)
             opened = now_open
             try:

@@ -158,6 +158,16 @@ def test_a_unit_without_a_window_waits_for_a_day(waiting: Host, monkeypatch: pyt
     assert waiting.runs()[-1]["status"] == "skipped"
 
 
+def test_a_window_that_is_days_away(waiting: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """systemd would end the unit, which would be a failure of the job."""
+    waiting.old_files(window={"start": "22:00", "end": "06:00", "days": ["sat"]})
+    answers(monkeypatch, "Its window is closed.")
+    monkeypatch.setattr(runs, "is_open", lambda _conditions: False)
+    monkeypatch.setattr(runs, "LONGEST", -1)
+    assert runs.run("old", False) == 75
+    assert waiting.runs()[-1]["msg"] == "Its window is closed."
+
+
 def test_a_killed_run_that_has_waited_is_a_failure(host: Host) -> None:
     host.old_files()
     host.state.mkdir(parents=True)

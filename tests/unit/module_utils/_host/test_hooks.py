@@ -84,6 +84,16 @@ def test_a_service_that_a_hook_leaves_is_not_waited_for() -> None:
     run_hook({"before": ["sh", "-c", "sleep 300 & echo $!"]}, "before", {})
 
 
+def test_a_job_that_a_hook_runs_is_no_run_of_the_unit(host: Host) -> None:
+    """Nobody else would tell that it has failed."""
+    host.command("other", "exit 3", notify=[{"name": "a", "type": "command", "argv": ["touch", host.path("told")]}])
+    host.old_files(hooks={"after": host.argv("run", "other")})
+    host.environment.update(INVOCATION_ID="7", MONITOR_INVOCATION_ID="7")
+    assert host.run("run", "old")[0] == 1
+    assert Path(host.path("told")).exists()
+    assert [(one["job"], one["invocation"]) for one in host.runs()] == [("other", ""), ("old", "7")]
+
+
 @pytest.mark.parametrize("given", [[], {"befor": ["x"]}, {"before": "x"}, {"before": []}, {"before": [1]}])
 def test_wrong_hooks(given: Any) -> None:
     with pytest.raises(InvalidRequest):
