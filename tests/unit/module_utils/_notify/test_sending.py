@@ -239,7 +239,9 @@ def test_reasons_are_passed_on() -> None:
     assert send_all([], 1) == []
 
 
-@pytest.mark.parametrize("url", ["", "example.com/x", "file:///etc/passwd", "http:///x", "https://a b/", "http://a:x/", "https://a/é"])
+@pytest.mark.parametrize(
+    "url", ["", "example.com/x", "file:///etc/passwd", "http:///x", "https://a b/", "http://a:x/", "https://a/é"]
+)
 def test_a_credential_that_is_not_a_url(url: str) -> None:
     with pytest.raises(InvalidRequest, match="The credential c is not a URL") as caught:
         ping(url)
