@@ -19,7 +19,8 @@ description:
   - Records are deleted in batches. In SQLite, the lock is held for short times, with gaps in which waiting writers get it
     (see O(max_wait)). In PostgreSQL, only writers of the same records wait.
   - A run that was killed, or stopped by O(time_limit), is continued by the next run with the same O(store), O(collection)
-    and conditions, without exporting the records again.
+    and conditions, without exporting the records again. The export is read again first; if it is damaged, a warning says so,
+    and the records that are left are exported anew.
   - The export is a backup with C(kind=purge), which never counts as a backup of the store. It contains one file of JSON
     lines for each collection. C(docs/RECORDS.md) of the collection describes how to bring records back.
 extends_documentation_fragment:

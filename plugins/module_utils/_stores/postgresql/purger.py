@@ -63,6 +63,16 @@ class PostgresqlPurger(PostgresqlEditor):
             name = qualified(self._schema, info.stored.name)
             return [row[0] for row in self._read().execute(_REFERRING, (name, self._schema)).fetchall()]
 
+    def tells_apart(self, info: Info) -> bool:
+        names = [with_values(identifier(name)) for name in info.stored.key]
+        missing = " OR ".join(f"bool_or({name} IS NULL)" for name in names)
+        query = (
+            f"SELECT 1 FROM {with_values(self._own_rows(info))} GROUP BY {', '.join(names)} "
+            f"HAVING count(*) > 1 OR {missing} LIMIT 1"
+        )
+        with errors(SourceError, f"Can't read the table {info.name}"):
+            return self._read().execute(query, ()).fetchone() is None
+
     def pages(self, info: Info) -> Iterator[Sequence[Row]]:
         rows = _Rows(info)
         order = ", ".join(f"c.{identifier(name)}" for name in info.stored.key)

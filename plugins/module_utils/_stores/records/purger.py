@@ -87,6 +87,9 @@ class Purger(TargetStore, Protocol):
     def identity_of(self, info: Info) -> str:
         """The identity of the table: another one if it was created anew where tokens depend on that."""
 
+    def tells_apart(self, info: Info) -> bool:
+        """Whether the database takes no two keys for the same, and no record lacks a part of its key."""
+
     def pages(self, info: Info) -> Iterator[Sequence[Row]]:
         """All records by key. Writers of the store wait for none of the pages. There is no common state of them."""
 

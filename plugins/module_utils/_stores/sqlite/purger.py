@@ -26,6 +26,7 @@ from .values import AnyText
 
 _PAGE = 2000  # rows of one reading, so that none is long
 _ATTEMPTS = 20
+_VALUES = 500  # of one statement: SQLite has a limit
 _PATIENCE = 60_000  # milliseconds that we wait for the lock of another
 _BURST, _GAP = 0.075, 0.03  # seconds with the lock, and without
 
@@ -73,6 +74,16 @@ class SqlitePurger(SqliteTarget):
                 raise TargetError(f"{place} is not writable.", "Run as a user with permission (become: true).")
         if os.statvfs(directory).f_flag & os.ST_RDONLY:
             raise TargetError(f"{self.path} is not writable: its file system is mounted read-only.")
+        self._check_statements(infos)
+
+    def _check_statements(self, infos: Sequence[Info]) -> None:
+        """Raise what is found when a statement is prepared, such as foreign keys that refer to no key."""
+        hint = "Nothing was deleted. Correct the schema."
+        with sqlite_errors(TargetError, "Can't delete from", self.path, hint):
+            connection = self._read_pages()
+            connection.execute("PRAGMA foreign_keys=ON")
+            for info in infos:
+                connection.execute(f"EXPLAIN DELETE FROM {identifier(info.stored.name)}").fetchall()
 
     def identity_of(self, info: Info) -> str:
         return f"{self.identity}/{info.stored.name}"
@@ -80,6 +91,16 @@ class SqlitePurger(SqliteTarget):
     def foreign(self, info: Info) -> Sequence[str]:
         """None: all tables are known."""
         return ()
+
+    def tells_apart(self, info: Info) -> bool:
+        names = [identifier(name) for name in info.stored.key]
+        missing = " OR ".join(f"max({name} IS NULL)" for name in names)
+        query = (
+            f"SELECT 1 FROM {identifier(info.stored.name)} GROUP BY {', '.join(names)} "
+            f"HAVING count(*) > 1 OR {missing} LIMIT 1"
+        )
+        with sqlite_errors(SourceError, f"Can't read the table {info.name} of", self.path):
+            return self._read_pages().execute(query).fetchone() is None
 
     def _read_pages(self) -> sqlite3.Connection:
         """A connection without a transaction: each query is one."""
@@ -247,13 +268,14 @@ def _children(connection: sqlite3.Connection, relation: Relation, key: Key) -> l
     parent, child = relation.parent, relation.child
     to = relation.key.to_fields or parent.key
     same = " AND ".join(
-        f"c.{identifier(child.columns.get(mine, mine))} = p.{identifier(parent.columns.get(theirs, theirs))}"
+        f"p.{identifier(parent.columns.get(theirs, theirs))} = c.{identifier(child.columns.get(mine, mine))}"
         for mine, theirs in zip(relation.key.fields, to)
     )
     marks, values = _marks(key)
     wanted = " AND ".join(f"p.{identifier(name)} = {mark}" for name, mark in zip(parent.stored.key, marks))
     rows = _Rows(child)
-    # in this order: the row of the parent is known, and its children have an index
+    # in this order, in which SQLite compares by the collation of the parent, too, when it cascades.
+    # The row of the parent is known, and its children have an index
     joined = f"{identifier(parent.stored.name)} AS p CROSS JOIN {identifier(child.stored.name)}"
     return rows.rows(rows.read(connection, f" WHERE {wanted} AND {same}", values, joined))
 
@@ -268,8 +290,9 @@ def _conditions(info: Info, keys: Sequence[Key]) -> Iterator[tuple[str, list[Any
             if high - low == len(set(keys)) - 1:
                 yield f"{name} BETWEEN ? AND ?", [low, high]
                 return
-        marks, values = _marks([key[0] for key in keys])
-        yield f"{name} IN ({', '.join(marks)})", values
+        for start in range(0, len(keys), _VALUES):
+            marks, values = _marks([key[0] for key in keys[start : start + _VALUES]])
+            yield f"{name} IN ({', '.join(marks)})", values
         return
     for key in keys:
         marks, values = _marks(key)

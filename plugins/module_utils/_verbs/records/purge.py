@@ -34,7 +34,7 @@ from ..removals import carry_out
 from ..snapshots import backup_id, check_encrypted, compression_of, files_of, note, publish, take
 from .collection import SELECTION, find_collection, with_key
 from .purge_plan import OutOfTime, PurgeRequest, Selection
-from .purge_work import WorkList
+from .purge_work import WorkList, damage
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": dict(
@@ -77,12 +77,13 @@ class Outcome:
 
     def __init__(self) -> None:
         self.removed = Removed()
-        self.matched = self.exported = self.without_time = self.read = 0
+        self.matched = self.exported = self.without_time = self.read = self.dependents = 0
         self.months: dict[str, int] = {}
         self.backup: Optional[str] = None
         self.resumed: Optional[str] = None
         self.stopped: Optional[str] = None
         self.removed_exports: list[str] = []
+        self.incomplete = False  # the export, when it was stopped
         self.warnings: list[str] = []
 
     def result(self, collection: str, check: bool) -> dict[str, Any]:
@@ -95,7 +96,7 @@ class Outcome:
             "matched": self.matched,
             "exported": self.exported,
             "deleted": deleted,
-            "dependents": self.removed.kids,
+            "dependents": self.dependents if check else self.removed.kids,
             "left_changed": self.removed.changed,
             "gone": self.removed.gone,
             "without_time": self.without_time,
@@ -113,7 +114,9 @@ class Outcome:
         words = f"{plural(deleted, 'record')} of {collection} {'would be ' if check else ''}deleted"
         if self.removed.changed:
             words += f", {self.removed.changed} left that were changed meanwhile"
-        if self.stopped:
+        if self.incomplete:
+            words += ". Stopped by time_limit before the export was complete: the next run starts it anew"
+        elif self.stopped:
             words += ". Stopped by time_limit: the next run continues"
         return words + "."
 
@@ -197,7 +200,9 @@ class _Purge:
         self._outcome, self._deadline, self._progress = outcome, deadline, progress
         self._path = params["store"].get("path") or store.location
         infos = store.collections()
-        self._info = with_key(find_collection(store, params["collection"]), params["key"])
+        found = find_collection(store, params["collection"])
+        self._info = with_key(found, params["key"])
+        self._named_key = not found.key
         if not self._info.key:
             raise InvalidRequest(
                 f"The collection {self._info.name} has no key, by which its records could be told apart.",
@@ -208,6 +213,7 @@ class _Purge:
         identity = f"{place.repository.place}|{place.name}|{store.identity_of(self._info)}"
         store.end_reading()  # from now on in pages
         self._work = WorkList(identity)
+        self._digest = request.digest(self._info, self._relations)
 
     def _check_target(self) -> None:
         """Raise whatever prevents the removal, before anything is written."""
@@ -236,9 +242,8 @@ class _Purge:
 
     def run(self, check: bool) -> None:
         """The rest: continue what a killed run has left, export, delete."""
-        outcome, request = self._outcome, self._request
-        known = self._place.repository.ids(self._place.name)
-        outcome.resumed = self._work.unfinished(request.digest, known)
+        outcome = self._outcome
+        outcome.resumed = self._unfinished()
         try:
             if outcome.resumed and not check:
                 self._remove()
@@ -248,7 +253,7 @@ class _Purge:
                 elif self._export():
                     self._remove()
         except OutOfTime:
-            outcome.stopped = "time_limit"
+            outcome.stopped, outcome.incomplete = "time_limit", True
             outcome.matched = 0
         if outcome.removed.deleted:
             outcome.warnings += self._store.finish(self._info)
@@ -281,6 +286,21 @@ class _Purge:
         same = (part.type, part.path) == (self._store.type, self._path)
         return same and isinstance(purged, dict) and purged.get("collection") == self._info.name
 
+    def _unfinished(self) -> Optional[str]:
+        """The export of a killed run, if its work can be continued: it is read again before more is deleted."""
+        repository, name = self._place.repository, self._place.name
+        backup = self._work.unfinished(self._digest, repository.ids(name))
+        if backup is None:
+            return None
+        problem = damage(repository, name, backup, self._progress)
+        if not problem:
+            return backup
+        self._outcome.warnings.append(
+            f"The export {backup} of an earlier run is damaged ({problem}). What that run has deleted may be in no "
+            "other export. The records that are left are exported again."
+        )
+        return None
+
     def _selection(self) -> Selection:
         return Selection(
             self._store,
@@ -294,7 +314,14 @@ class _Purge:
 
     def _selected(self, selection: Selection) -> None:
         outcome = self._outcome
+        if self._named_key and not self._store.tells_apart(self._info):
+            raise InvalidRequest(
+                f"key: several records of {self._info.name} have the same {', '.join(self._info.key)}, or a record has "
+                "none.",
+                "Nothing was deleted. Set key to the fields that identify each record.",
+            )
         outcome.matched, outcome.read = selection.matched, selection.read
+        outcome.dependents = selection.dependents
         outcome.months = dict(sorted(selection.months.items()))
         outcome.without_time = selection.without_time
         if outcome.without_time:
@@ -339,10 +366,10 @@ class _Purge:
                 self._work.forget()
                 return False
             expected = staging.id or backup_id(started, content_digest([one.part for one in taken]))
-            self._work.belongs_to(expected, self._request.digest)
+            self._work.belongs_to(expected, self._digest)
             manifest = publish(repository, files, name, taken, created=started, started=started, kind=PURGE)
             if manifest.id != expected:
-                self._work.belongs_to(manifest.id, self._request.digest)
+                self._work.belongs_to(manifest.id, self._digest)
         self._outcome.backup, self._outcome.exported = manifest.id, selection.matched
         self._outcome.warnings += note(lambda: _remember(repository, name, manifest))
         return True

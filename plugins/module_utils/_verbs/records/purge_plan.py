@@ -27,6 +27,7 @@ from ..._stores.records.as_stored import as_stored
 from ..._stores.records.export import plain_info
 from ..._stores.records.model import Info, Record, key_of
 from ..._stores.records.purger import CASCADE, REFUSE, Item, Purger, Relation, Row
+from .spelling import Spelling
 
 Add = Callable[[Sequence[Item]], None]
 
@@ -60,10 +61,13 @@ class PurgeRequest(NamedTuple):
             "references": self.references,
         }
 
-    @property
-    def digest(self) -> str:
-        """Of what selects records: a killed run is only continued by one that would select the same."""
-        return hashlib.sha256(canonical(json.loads(json.dumps(self.words, default=str)))).hexdigest()
+    def digest(self, info: Info, relations: Sequence[Relation]) -> str:
+        """Of what selects records and tells them apart: a killed run is only continued by one that would select the
+        same.
+        """
+        references = [[one.parent.name, one.child.name, one.key.fields, one.child.key] for one in relations]
+        words = {**self.words, "key": info.key, "relations": references}
+        return hashlib.sha256(canonical(json.loads(json.dumps(words, default=str)))).hexdigest()
 
 
 class Selection:
@@ -85,11 +89,11 @@ class Selection:
         progress: Progress,
     ) -> None:
         self.info = info
-        self.read = self.matched = 0
+        self.read = self.matched = self.dependents = 0
         self.months: Counter[str] = Counter()
         self._store, self._request, self._relations = store, request, relations
         self._deadline, self._progress = deadline, progress
-        conditions = list(request.conditions)
+        conditions = list(Spelling(store, info).conditions(request.conditions))
         if request.older_than is not None:
             conditions.append({"field": request.time_field, "older_than": request.older_than})
         self._where = Where(conditions, now)
@@ -195,10 +199,12 @@ class Selection:
                 self._referring[relation.words] += len(found)
             elif found and self._request.references == CASCADE:
                 kids[number] = [self._item(relation.child, one, files) for one in found]
+                self.dependents += len(found)
             elif found:
                 kids[number] = [Item(one.key, one.token) for one in found]
                 for one in found:
                     files[relation.child.name].add(one.stored)
+                self.dependents += len(found)
         if not self._referring:
             files[info.name].add(row.stored)
         return Item(row.key, row.token, kids)

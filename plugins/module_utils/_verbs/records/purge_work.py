@@ -18,7 +18,11 @@ from typing import Any, Optional
 from ..._core import host_state
 from ..._core.errors import Day2Error, TargetError
 from ..._core.files import make_private_directory, os_errors
+from ..._core.progress import Progress
 from ..._core.tagged_json import decode, encode
+from ..._repository.base import Repository
+from ..._repository.history import read_history
+from ..._repository.reading import full_problems
 from ..._stores.records.purger import Item
 
 BATCH = 500  # records that are removed together
@@ -143,3 +147,15 @@ def _plain(item: Item) -> list[Any]:
 def _item(value: Sequence[Any]) -> Item:
     kids: Mapping[str, Any] = value[2] if len(value) > 2 else {}
     return Item(tuple(value[0]), value[1], {int(number): tuple(map(_item, some)) for number, some in kids.items()})
+
+
+def damage(repository: Repository, name: str, backup: str, progress: Progress) -> str:
+    """What is wrong with a published export, of which every byte is read; "" if nothing is."""
+    entry = read_history(repository, name).get(backup)
+    if entry is None or entry.manifest is None or entry.problems:
+        problems = list(entry.problems) if entry else []
+    else:
+        problems = full_problems(repository, name, entry.manifest, progress)
+        if not problems:
+            return ""
+    return "; ".join(f"{one['path']}: {one['problem']}" for one in problems[:1]) or "it is gone"

@@ -239,10 +239,42 @@ def test_a_lost_or_damaged_work_list_loses_nothing(
     assert {one["id"] for one in exported(repository)} == set(range(1, 4001, 2))
 
 
+def test_a_damaged_export_is_not_continued(
+    run: Purge, events: Callable[..., Store], repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = events("sqlite", 2000)
+    monkeypatch.setattr("ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.purger._BURST", 0.0)
+    with pytest.raises(Cancelled):
+        run(store, progress=Ending())
+    left = [one for one in ids(store) if one % 2]
+    (damaged,) = repository.glob("events/2*/data/0.jsonl*")
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.chmod(0o600)
+    damaged.write_bytes(content)
+    first, done = run(store, True), run(store)
+    for one in (first, done):
+        assert (one["resumed"], one["matched"]) == (None, len(left))
+        assert "is damaged" in one["warnings"][0]
+    assert (done["exported"], ids(store)) == (len(left), list(range(2, 4001, 2)))
+
+
+def test_another_key_continues_nothing(run: Purge, stores: Stores) -> None:
+    store = stores("postgresql")
+    sql(store, "CREATE TABLE events (a INTEGER, b INTEGER, at TEXT)")
+    values = f"i, 3000 - i, CASE WHEN i < 1000 THEN '{OLD}' ELSE '{NEW}' END"
+    sql(store, f"INSERT INTO events SELECT {values} FROM generate_series(1, 2999) AS i")  # one xmin
+    with pytest.raises(Cancelled):
+        run(store, progress=Ending(), key=["a"])
+    assert run(store, key=["b"])["resumed"] is None
+    assert sql(store, "SELECT a FROM events ORDER BY a") == [(n,) for n in range(1000, 3000)]
+
+
 def test_a_time_limit(run: Purge, events: Callable[..., Store], repository: Path) -> None:
     store = events("sqlite", 5)
     done = run(store, time_limit="0")
     assert (done["stopped"], done["changed"], done["deleted"]) == ("time_limit", False, 0)
+    assert "the next run starts it anew" in done["msg"]
     assert not list(repository.glob("*/2*"))
     assert len(ids(store)) == 10
 
@@ -412,6 +444,58 @@ def test_keys_that_the_database_takes_for_equal(run: Purge, stores: Stores) -> N
     with pytest.raises(Day2Error, match="takes different keys for the same"):
         run(store)
     assert len(sql(store, "SELECT * FROM events")) == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("row", ["(1, '{}')", "(NULL, '{}')"], ids=["twice", "missing"])
+def test_a_key_that_does_not_tell_records_apart(
+    kind: str, row: str, run: Purge, refused: Callable[..., str], stores: Stores
+) -> None:
+    store = stores(kind)
+    sql(store, "CREATE TABLE events (id INTEGER, at TEXT)")
+    sql(store, f"INSERT INTO events VALUES (1, '{OLD}'), (2, '{NEW}'), {row.format(NEW)}")
+    assert "several records of events have the same id" in refused(store, key=["id"])
+    sql(store, "DELETE FROM events WHERE at > '2999' AND (id = 1 OR id IS NULL)")
+    assert run(store, key=["id"])["deleted"] == 1
+
+
+def test_conditions_are_compared_in_the_spelling_of_the_database(run: Purge, stores: Stores) -> None:
+    store, kept = stores("postgresql"), "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
+    sql(store, "CREATE TABLE events (id UUID PRIMARY KEY, at TEXT)")
+    sql(store, f"INSERT INTO events VALUES ('{kept}', '{OLD}'), ('{kept[::-1].replace('-', '')}', '{OLD}')")
+    assert run(store, where=[{"field": "id", "is_not": kept.upper()}])["deleted"] == 1
+    assert [str(one) for (one,) in sql(store, "SELECT id FROM events")] == [kept]
+
+
+def test_references_that_only_the_collation_of_the_parent_finds(
+    run: Purge, refused: Callable[..., str], stores: Stores
+) -> None:
+    store = stores("sqlite")
+    sql(store, "CREATE TABLE events (name TEXT COLLATE NOCASE PRIMARY KEY, at TEXT)")
+    sql(store, "CREATE TABLE lines (id INTEGER PRIMARY KEY, event TEXT REFERENCES events ON DELETE CASCADE)")
+    sql(store, "CREATE INDEX lines_event ON lines (event)")
+    sql(store, f"INSERT INTO events VALUES ('a', '{OLD}'), ('b', '{NEW}')")
+    sql(store, "INSERT INTO lines VALUES (1, 'A')")
+    assert "lines.event (1)" in refused(store)
+    assert run(store, references="cascade")["dependents"] == 1
+
+
+def test_foreign_keys_that_refer_to_no_key(refused: Callable[..., str], events: Callable[..., Store]) -> None:
+    store = events("sqlite", 3)
+    sql(store, "CREATE TABLE lines (id INTEGER PRIMARY KEY, note TEXT REFERENCES events (note))")
+    sql(store, "CREATE INDEX lines_note ON lines (note)")
+    assert 'foreign key mismatch - "lines" referencing "events"' in refused(store)
+
+
+def test_more_references_than_a_statement_takes(run: Purge, events: Callable[..., Store]) -> None:
+    store, count = events("sqlite", 2), 40_000
+    sql(store, "CREATE TABLE lines (id INTEGER PRIMARY KEY, event INTEGER REFERENCES events)")
+    sql(store, "CREATE INDEX lines_event ON lines (event)")
+    numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})"
+    sql(store, f"{numbers.replace('WITH', 'INSERT INTO lines WITH', 1)} SELECT 2 * i, 1 FROM n")
+    first, done = (run(store, check, references="cascade") for check in (True, False))
+    assert first["dependents"] == done["dependents"] == count
+    assert sql(store, "SELECT count(*) FROM lines") == [(0,)]
 
 
 def test_conditions_on_booleans(run: Purge, events: Callable[..., Store]) -> None:
