@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Optional
 
-from .errors import InvalidRequest, MissingDependency
+from .errors import InvalidRequest, MissingDependency, TaskEnded
 
 EXPIRED = "ExpiredToken"
 
@@ -34,6 +34,19 @@ class Refused(Exception):
 
 class Exhausted(Exception):
     """The server did not complete a call in time: it throttles, fails or cannot be reached."""
+
+
+def pass_on_ends(client: Any) -> None:
+    """Have a client of botocore raise what ends the task. By itself, it takes what a signal has raised for an error of
+    the connection, and makes the request again."""
+    client.meta.events.register_first("needs-retry", raise_end)
+
+
+def raise_end(caught_exception: Optional[BaseException] = None, **_more: Any) -> None:
+    """Raise what ends the task, if an error of botocore was made of it. For its event, too."""
+    error = getattr(caught_exception, "kwargs", {}).get("error", caught_exception)
+    if isinstance(error, TaskEnded):
+        raise error
 
 
 class Service:
@@ -71,6 +84,7 @@ class Service:
                 endpoint_url=connection.endpoint_url,
                 config=botocore.config.Config(connect_timeout=10, read_timeout=60, retries=retries),
             )
+            pass_on_ends(self.client)
             self.credentials: Any = self.session.get_credentials()
         except botocore.exceptions.NoRegionError:
             raise InvalidRequest(
@@ -101,6 +115,7 @@ class Service:
         except self._exceptions.ClientError as exc:
             raise refusal(exc) from None
         except self._exceptions.BotoCoreError as exc:
+            raise_end(exc)
             raise Exhausted(str(exc)) from None
         except RuntimeError as exc:  # credentials that were renewed have expired, too
             raise Refused(EXPIRED, str(exc)) from None

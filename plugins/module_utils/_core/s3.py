@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Callable, NamedTuple, Optional
 
+from .aws import pass_on_ends
 from .errors import InvalidRequest, MissingDependency, RepositoryError
 from .pace import Pace, PacedBody
 from .progress import waiting
@@ -111,6 +112,7 @@ class S3Client:
         self.api.meta.events.register_first("request-created.s3", PacedBody.note_preparing)
         self.api.meta.events.register_last("request-created.s3", PacedBody.note_sending)
         self.api.meta.events.register_first("needs-retry.s3", self._wait_while_busy)
+        pass_on_ends(self.api)
         self.conditions = True
         self._only_new = threading.local()
         for call in ("PutObject", "CompleteMultipartUpload"):

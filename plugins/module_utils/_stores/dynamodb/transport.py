@@ -21,6 +21,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional, Protocol
 from urllib.parse import quote, urlsplit
 
+from ..._core.aws import raise_end
+
 _TYPE = "application/x-amz-json-1.0"
 _SERVICE = "dynamodb"
 _CONNECT, _READ = 10, 60  # seconds
@@ -186,6 +188,7 @@ class Proxied:
         except exceptions.SSLError as exc:
             raise Untrusted(str(exc)) from None
         except (exceptions.HTTPClientError, exceptions.ConnectionError) as exc:
+            raise_end(exc)
             raise Broken(str(exc)) from None
 
     def close(self) -> None:
