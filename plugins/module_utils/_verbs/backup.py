@@ -36,7 +36,7 @@ from .arguments import (
 from .backup_plan import BackupPlan, BackupRequest, plan, remember_fingerprints
 from .backup_result import preview, result_of
 from .copy_arguments import COPY_TO, Destination, destinations
-from .references import Abandoning, check_request, forgetting, kind_of
+from .references import Abandoning, check_request, forgetting, kind_of, undivided
 from .removals import carry_out
 from .snapshots import check_apart, check_secrets, note, publish
 
@@ -102,7 +102,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
         if isinstance(one, Destination):
             check_apart(one.repository, request.stores)
     with plan(request, check, progress) as ready:
-        result = preview(ready) if check else apply(ready)
+        result = preview(ready) if check else apply(ready, progress)
     if copies:  # after the lock of the set was released: they may take long
         from .copy_to import add_copies  # only here: see _stores/registry.py
 
@@ -111,12 +111,12 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     return result
 
 
-def apply(ready: BackupPlan) -> dict[str, Any]:
+def apply(ready: BackupPlan, progress: Progress) -> dict[str, Any]:
     """Carry out the plan. State is written after the work that it describes."""
     request = ready.request
     current = ready.history.newest
     if ready.writes and ready.files is not None:
-        with Abandoning(request.stores):
+        with undivided(request.stores, progress), Abandoning(request.stores):
             current = publish(
                 request.repository,
                 ready.files,

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Callable, Optional
 
-from .._core.errors import Day2Error, InvalidRequest, RepositoryError
+from .._core.errors import Cancelled, Day2Error, InvalidRequest, RepositoryError, TaskEnded
+from .._core.progress import Progress
 from .._repository.base import Repository
 from .._repository.manifest import BACKUP, REFERENCE, Manifest
 from .._stores.base import Referring
@@ -91,6 +93,11 @@ def forgetting(stores: Sequence[NamedStore], manifests: Sequence[Manifest]) -> C
     return forget
 
 
+def undivided(stores: Sequence[NamedStore], progress: Progress) -> contextlib.AbstractContextManager[None]:
+    """To publish a backup: if it only refers to one elsewhere, no request to stop divides it from that."""
+    return progress.critical() if any(map(refers, stores)) else contextlib.nullcontext()
+
+
 class Abandoning:
     """If the block fails, what stores have made elsewhere is removed, as no backup will refer to it."""
 
@@ -103,7 +110,16 @@ class Abandoning:
     def __exit__(self, _kind: object, exc: Optional[BaseException], _traceback: Optional[TracebackType]) -> None:
         if exc is None:
             return
-        left = [entry.store.abandon() for entry in self._stores if isinstance(entry.store, Referring)]
+        ended: BaseException = exc
+        left: list[str] = []
+        for store in [entry.store for entry in self._stores if isinstance(entry.store, Referring)]:
+            try:
+                left.append(store.abandon())
+            except Cancelled as stopped:  # which is raised only once
+                ended = stopped
+                left.append(store.abandon())
         said = " ".join(one for one in left if one)
-        if said and isinstance(exc, Day2Error):
-            exc.message, exc.args = f"{exc.message} {said}", (f"{exc} {said}",)
+        if said and isinstance(ended, TaskEnded):
+            ended.message, ended.args = f"{ended.message} {said}", (f"{ended} {said}",)
+        if ended is not exc:
+            raise ended

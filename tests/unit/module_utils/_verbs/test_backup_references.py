@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import signal
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
@@ -15,12 +16,15 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core.aws import Refused
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
+    Cancelled,
     InvalidRequest,
     RepositoryError,
     SourceError,
     TargetError,
 )
+from ansible_collections.day2.ops.plugins.module_utils._repository.directory_staging import DirectoryStaging
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.backup.native import NativeBackups
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.backup.settings import enable_recovery
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.client import Client
@@ -474,3 +478,86 @@ def test_a_killed_restore_is_continued(
         account.boto.delete_table(TableName=new)
         told_origins.clear()
     assert next(calls) > 5
+
+
+def stop_at(call: int, monkeypatch: pytest.MonkeyPatch, refused: str = "") -> None:
+    """Have the task told to stop when AWS has done what the call with this number asks for."""
+    left, real = itertools.count(1), Client.ask
+
+    def ask(client: Any, operation: str, **arguments: Any) -> Any:
+        if operation == refused:
+            raise Refused("AccessDeniedException", "not allowed")
+        answer = real(client, operation, **arguments)
+        if next(left) == call:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return answer
+
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    monkeypatch.setattr(Client, "ask", ask)
+
+
+@pytest.fixture
+def usual_signals() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def published(tmp_path: Path) -> set[str]:
+    """What the published backups refer to."""
+    manifests = [one.read_text() for one in tmp_path.glob("backups/app/*/manifest.json")]
+    return {arn for text in manifests for arn in re.findall(r"arn:aws:dynamodb:[^\"]*/backup/[^\"]*", text)}
+
+
+@pytest.mark.usefixtures("usual_signals")
+def test_a_backup_that_is_stopped_leaves_nothing_in_aws(
+    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped at each of its calls."""
+    account.create("things")
+    account.create("others")
+    for call in itertools.count(1):  # noqa: B007
+        with monkeypatch.context() as patch:
+            stop_at(call, patch)
+            try:
+                account.backup(max_age="0s")
+                break
+            except Cancelled:
+                assert account.kept() == published(tmp_path) == set()
+    assert account.kept() == published(tmp_path)
+    assert len(published(tmp_path)) == 2
+    assert call > 5
+
+
+@pytest.mark.usefixtures("usual_signals")
+def test_what_a_stopped_backup_can_not_remove_is_told(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    account.create("things")
+    for call in itertools.count(1):
+        with monkeypatch.context() as patch:
+            stop_at(call, patch, refused="delete_backup")
+            with pytest.raises(Cancelled) as told:
+                account.backup()
+        if account.kept():
+            break
+    assert "Remove by hand what AWS keeps for this run: " in str(told.value)
+    assert account.kept().pop() in str(told.value)
+
+
+@pytest.mark.usefixtures("usual_signals")
+def test_a_backup_that_is_stopped_while_it_is_published(
+    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = DirectoryStaging.publish
+
+    def publish(*arguments: Any) -> bool:
+        done = real(*arguments)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return done
+
+    account.create("things")
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    monkeypatch.setattr(DirectoryStaging, "publish", publish)
+    with pytest.raises(Cancelled):
+        account.backup()
+    assert account.kept() == published(tmp_path)
+    assert account.kept()

@@ -77,7 +77,8 @@ def take(store: DynamodbStore, sink: Sink, made: list[Reference]) -> Snapshot:
     if not sink.dry:
         sink.progress.start(f"Backing up {len(tables)} DynamoDB tables in AWS", len(tables), "tables")
         for name, table in tables.items():
-            made.append(engine.start(name, table))
+            with sink.progress.critical():  # whatever AWS has begun is in the list
+                made.append(engine.start(name, table))
         for number, reference in enumerate(list(made)):
             made[number] = engine.complete(reference, sink.progress)
             sink.progress.advance(1)

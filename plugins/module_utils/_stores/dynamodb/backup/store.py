@@ -177,12 +177,13 @@ class DynamodbStore:
             return ""
         from .references import remove  # only here: see registry.py
 
-        made, self._made = self._made, []
+        problem = ""
         try:
-            remove(self, made, self.method)
+            remove(self, self._made, self.method)
         except SourceError as exc:
-            return f"Remove by hand what AWS keeps for this run: {exc}"
-        return ""
+            problem = f"Remove by hand what AWS keeps for this run: {exc}"
+        self._made = []
+        return problem
 
     def prepare(self, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> Restoration:
         if copy.details.get("references"):
