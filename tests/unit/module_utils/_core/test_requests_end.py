@@ -21,7 +21,6 @@ from ansible_collections.day2.ops.plugins.module_utils._core.progress import Pro
 from ansible_collections.day2.ops.plugins.module_utils._core.s3 import S3Client
 
 
-
 class _Silent(BaseHTTPRequestHandler):
     """Has the task stopped at the first request, which it does not answer, and answers the others."""
 

@@ -516,7 +516,7 @@ def test_a_backup_that_is_stopped_leaves_nothing_in_aws(
     """Stopped at each of its calls."""
     account.create("things")
     account.create("others")
-    for call in itertools.count(1):  # noqa: B007
+    for call in itertools.count(1):
         with monkeypatch.context() as patch:
             stop_at(call, patch)
             try:
