@@ -14,7 +14,9 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ..module_utils._core.errors import InvalidRequest
 from ..module_utils._host.job import NAME
 from ..module_utils._notify.channel import CHANNEL, PING, checked_channel, checked_ping, credentials_of
+from ..module_utils._notify.message import placeholders
 
+_SECRET_HEADER = re.compile(r"(proxy-)?authorization|cookie|.*(api-?key|token|secret|password)", re.IGNORECASE)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -61,6 +63,12 @@ def _channel(given: Mapping[str, Any], name: str) -> dict[str, Any]:
     if wrong:
         raise InvalidRequest(f"{where}: {wrong[0]!r} cannot be the name of a placeholder.", "Use letters and digits.")
     _check_credentials(made, where)
+    for header, value in made.get("headers", {}).items():
+        if _SECRET_HEADER.fullmatch(header) and not set(placeholders(value)) & set(made.get("secrets", {})):
+            raise InvalidRequest(
+                f"{where}: The header {header} is a secret, which a job file must not contain.",
+                "Name a credential in secrets, and write its placeholder here.",
+            )
     return made
 
 

@@ -26,10 +26,20 @@ class Mails(NamedTuple):
 
 
 @contextlib.contextmanager
-def mail_server(directory: Path, implicit: bool = False, starttls: bool = True, refuse: str = "") -> Iterator[Mails]:
+def mail_server(
+    directory: Path,
+    implicit: bool = False,
+    starttls: bool = True,
+    refuse: str = "",
+    refusal: str = "550",
+    goodbye: str = "221 bye",
+    login: str = "235 ok",
+) -> Iterator[Mails]:
     """A server that accepts every mail.
 
-    :param refuse: a recipient that it refuses.
+    :param refuse: a recipient that it refuses, with the status `refusal`.
+    :param goodbye: its answer to QUIT; "": none.
+    :param login: its answer to AUTH, with {words}, what it was sent.
     """
     files = certificate(directory)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -61,11 +71,11 @@ def mail_server(directory: Path, implicit: bool = False, starttls: bool = True, 
                 elif command == "DATA":
                     in_data, answer = True, "354 go on"
                 elif command == "AUTH":
-                    answer = "235 ok"
+                    answer = login.format(words=text.rpartition(" ")[2])
                 elif refuse and text.lower() == f"rcpt to:<{refuse}>":
-                    answer = "550 unknown"
+                    answer = f"{refusal} unknown"
                 else:
-                    answer = {"STARTTLS": "220 ready", "QUIT": "221 bye"}.get(command, "250 ok")
+                    answer = {"STARTTLS": "220 ready", "QUIT": goodbye}.get(command, "250 ok")
                 if answer:
                     connection.sendall(f"{answer}\r\n".encode())
                 if command == "STARTTLS" and not in_data:

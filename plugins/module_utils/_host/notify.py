@@ -28,7 +28,7 @@ from .._core.files import make_private_directory, write_atomically
 from .._core.units import parse_duration
 from .._notify.message import FAILURE, RECOVERY, SILENCE, TEST, Message
 from .._notify.sending import ping_sender, sender
-from .._notify.together import send_all
+from .._notify.together import Outcome, send_all
 from .._notify.web import FAIL, START, SUCCESS
 from . import journal
 from .job import Job, credential, load, names, path_of
@@ -132,14 +132,15 @@ def _deliver(due: Sequence[_Due]) -> int:
         try:
             ready.append((one, one.sender()))
         except Day2Error as exc:
-            problems.append((one, str(exc)))
-    for (one, _send), reason in zip(ready, send_all([send for _one, send in ready], LIMIT)):
-        if reason:
-            problems.append((one, reason))
-        else:
+            problems.append((one, Outcome(str(exc), False)))
+    for (one, _send), outcome in zip(ready, send_all([send for _one, send in ready], LIMIT)):
+        if outcome.problem:
+            problems.append((one, outcome))
+        if outcome.delivered:
             one.sent()
-    for one, reason in problems:
-        complain(f"{one.job}: A message was not sent. {one.to}: {reason}")
+    for one, outcome in problems:
+        to_all = " to all" if outcome.delivered else ""
+        complain(f"{one.job}: A message was not sent{to_all}. {one.to}: {outcome.problem}")
     return int(bool(problems))
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import smtplib
 import ssl
 from collections.abc import Mapping
@@ -14,14 +15,15 @@ from email.utils import formatdate, make_msgid
 from typing import Any, Optional
 
 from .._core.specs import masked
-from .together import NotSent
+from .together import NotSent, PartlySent
 
 PORTS = {"starttls": 587, "implicit": 465, "none": 25}
 _ACCEPTED = 235
+_FOR_GOOD = 500  # and above
 
 
 def send_mail(settings: Mapping[str, Any], subject: str, text: str, password: Optional[str], timeout: float) -> None:
-    """Send a mail. Raises NotSent, also if only one of several recipients is refused.
+    """Send a mail. Raises NotSent, and PartlySent if some of the recipients are refused for good.
 
     :param settings: `host`, `port`, `tls` (starttls, which never falls back to plain text, implicit or none), `user`,
         `from`, `to`, `ca`.
@@ -38,7 +40,8 @@ def send_mail(settings: Mapping[str, Any], subject: str, text: str, password: Op
     except smtplib.SMTPRecipientsRefused as exc:
         raise NotSent(f"The server refuses the recipients {', '.join(sorted(exc.recipients))}.") from None
     except (OSError, smtplib.SMTPException, ValueError) as exc:
-        secrets = {password or "", base64.b64encode((password or "").encode()).decode()}
+        words = (password or "", f"\0{settings.get('user')}\0{password}")
+        secrets = {password or "", *(base64.b64encode(one.encode()).decode() for one in words)}
         raise NotSent(f"The mail was not sent: {type(exc).__name__}: {masked(str(exc), secrets)}.") from None
 
 
@@ -51,14 +54,21 @@ def _deliver(message: EmailMessage, settings: Mapping[str, Any], password: Optio
         if tls == "implicit"
         else smtplib.SMTP(*where, timeout=timeout)
     )
-    with server:
+    try:
         if tls == "starttls":
             server.starttls(context=context)
         if password is not None:
             _log_in(server, settings["user"], password)
         refused = server.send_message(message)
+        # The server has the mail. Its answer to this changes nothing, and it need not come.
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            server.putcmd("QUIT")
+    finally:
+        server.close()
     if refused:
-        raise NotSent(f"The server refuses the recipients {', '.join(sorted(refused))}.")
+        # Only what is refused for now is worth another mail to all of them.
+        kind = PartlySent if all(code >= _FOR_GOOD for code, _said in refused.values()) else NotSent
+        raise kind(f"The server refuses the recipients {', '.join(sorted(refused))}.")
 
 
 def _log_in(server: smtplib.SMTP, user: str, password: str) -> None:

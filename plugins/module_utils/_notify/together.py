@@ -15,7 +15,7 @@ import select
 import signal
 import time
 from collections.abc import Sequence
-from typing import Callable
+from typing import Callable, NamedTuple
 
 from .._core.errors import Day2Error
 from .._core.units import format_duration
@@ -27,8 +27,19 @@ class NotSent(Day2Error):
     """The message was not delivered. Its text contains no secret."""
 
 
-def send_all(sends: Sequence[Callable[[], None]], seconds: float) -> list[str]:
-    """Run all of them at the same time; for each, "" or the reason why it failed or had not ended by the deadline."""
+class PartlySent(NotSent):
+    """Some got the message, and others never will: sending it again would only repeat it."""
+
+
+class Outcome(NamedTuple):
+    """`problem`: why the message was not sent to all, or ""."""
+
+    problem: str
+    delivered: bool
+
+
+def send_all(sends: Sequence[Callable[[], None]], seconds: float) -> list[Outcome]:
+    """Run all of them at the same time. What has not ended by the deadline is not delivered."""
     deadline = time.monotonic() + seconds
     children: list[_Child] = []
     try:
@@ -39,7 +50,7 @@ def send_all(sends: Sequence[Callable[[], None]], seconds: float) -> list[str]:
         except OSError as exc:
             problem = f"No process could be started: {exc}."
         ends = [child.end(deadline, seconds) for child in children]
-        return ends + [problem] * (len(sends) - len(ends))
+        return ends + [Outcome(problem, False)] * (len(sends) - len(ends))
     finally:  # also if it is interrupted
         for child in children:
             child.kill()
@@ -68,22 +79,22 @@ class _Child:
                 os._exit(code)
         os.close(writer)
 
-    def end(self, deadline: float, seconds: float) -> str:
-        """Wait for it until the deadline. The reason why the message was not sent, or ""."""
+    def end(self, deadline: float, seconds: float) -> Outcome:
+        """Wait for it until the deadline."""
         text, closed = b"", False
         while not closed:
             ready = select.select([self._reader], [], [], max(0.0, deadline - time.monotonic()))[0]
             if not ready:
                 self.kill()
-                return f"It did not end within {format_duration(seconds)}."
+                return Outcome(f"It did not end within {format_duration(seconds)}.", False)
             part = os.read(self._reader, _LONGEST)
             text, closed = text + part, not part
         status = os.waitpid(self._pid, 0)[1]
         self._ended = True
         os.close(self._reader)
-        if text:
-            return text.decode("utf-8", "replace")
-        return "" if status == 0 else f"The process that sends it ended with status {status}."
+        if text or status == 0:
+            return Outcome(text.decode("utf-8", "replace"), status == 0)
+        return Outcome(f"The process that sends it ended with status {status}.", False)
 
     def kill(self) -> None:
         """End it and what it has started, unless it has ended."""
@@ -102,7 +113,7 @@ def _reported(send: Callable[[], None], writer: int) -> int:
         send()
     except NotSent as exc:
         os.write(writer, str(exc).encode("utf-8", "replace")[:_LONGEST])
-        return 1
+        return 0 if isinstance(exc, PartlySent) else 1
     except Exception as exc:  # its text could contain a secret
         os.write(writer, f"This is a bug: {type(exc).__name__}.".encode())
         return 1

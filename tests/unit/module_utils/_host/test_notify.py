@@ -17,7 +17,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core import host_state
 from ansible_collections.day2.ops.plugins.module_utils._host import journal, notify
 from ansible_collections.day2.ops.plugins.module_utils._host.job import load, names, path_of
 from ansible_collections.day2.ops.plugins.module_utils._host.places import JOBS_VARIABLE, state
-from ansible_collections.day2.ops.plugins.module_utils._notify.together import send_all
+from ansible_collections.day2.ops.plugins.module_utils._notify.together import Outcome, send_all
 from tests.services.web_hooks import receiving
 
 from .conftest import Host
@@ -133,7 +133,7 @@ def test_messages_of_all_jobs_have_one_deadline(channel: Channel, monkeypatch: p
     """A server that is silent would delay the messages of job after job."""
     calls = []
 
-    def counted(sends: Any, seconds: float) -> list[str]:
+    def counted(sends: Any, seconds: float) -> list[Outcome]:
         calls.append(len(sends))
         return send_all(sends, seconds)
 

@@ -24,7 +24,7 @@ def mail(port: int, password: str = "", **settings: Any) -> str:
     given = {"name": "a", "type": "mail", "from": "Day 2 <day2@example.com>", "to": ["a@example.com", "b@example.com"]}
     login = {"user": "üser", "password": "p"} if password else {}
     made = checked_channel({**given, "host": "127.0.0.1", "port": port, **login, **settings})
-    return send_all([sender(made, lambda name: password, MESSAGE, 20)], 30)[0]
+    return send_all([sender(made, lambda name: password, MESSAGE, 20)], 30)[0].problem
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
@@ -71,3 +71,28 @@ def test_a_recipient_is_refused(tmp_path: Path) -> None:
     with mail_server(tmp_path, refuse="b@example.com") as server:
         assert mail(server.port, tls="none") == "The server refuses the recipients b@example.com."
         assert "refuses the recipients b@example.com" in mail(server.port, tls="none", to=["b@example.com"])
+
+
+def test_only_what_is_refused_for_now_is_sent_again(tmp_path: Path) -> None:
+    """Else those who got it would get it every quarter of an hour."""
+    given = {"name": "a", "type": "mail", "from": "d@example.com", "to": ["a@example.com", "b@example.com"]}
+    delivered = []
+    for code in ("550", "450"):
+        with mail_server(tmp_path, refuse="b@example.com", refusal=code) as server:
+            made = checked_channel({**given, "host": "127.0.0.1", "port": server.port, "tls": "none"})
+            (outcome,) = send_all([sender(made, lambda name: "", MESSAGE, 20)], 30)
+        assert outcome.problem == "The server refuses the recipients b@example.com."
+        delivered.append(outcome.delivered)
+    assert delivered == [True, False]
+
+
+def test_a_server_that_says_no_goodbye(tmp_path: Path) -> None:
+    with mail_server(tmp_path, goodbye="") as server:
+        assert mail(server.port, tls="none") == ""
+
+
+def test_no_reason_contains_the_password(tmp_path: Path) -> None:
+    with mail_server(tmp_path, login="535 {words}") as server:
+        reason = mail(server.port, "hunter2hunter2", user="user", ca=server.ca)
+    assert "SMTPAuthenticationError" in reason
+    assert base64.b64encode(b"\0user\0hunter2hunter2").decode() not in reason

@@ -38,12 +38,16 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ping(url: str, state: str = SUCCESS, text: str = "x", **settings: Any) -> str:
     made = ping_sender(checked_ping({"url": "c", **settings}), lambda name: url, state, text, 5)
-    return send_all([made], 30)[0]
+    return send_all([made], 30)[0].problem
 
 
 def channel(known: Any = (), **settings: Any) -> str:
     made = sender(checked_channel({"name": "a", **settings}), lambda name: str(dict(known)[name]), MESSAGE, 5)
-    return send_all([made], 30)[0]
+    return send_all([made], 30)[0].problem
+
+
+def problems(*sends: Callable[[], None], seconds: float = 30) -> list[str]:
+    return [one.problem for one in send_all(sends, seconds)]
 
 
 @contextlib.contextmanager
@@ -116,7 +120,7 @@ def test_a_header_is_one_line_of_any_language() -> None:
     message = MESSAGE._replace(msg="Kein Platz für\nテスト")
     with receiving() as (url, received):
         settings = checked_channel({"name": "a", "type": "webhook", "url": "u", "headers": {"X-Message": "!{msg}"}})
-        assert send_all([sender(settings, lambda name: url, message, 5)], 30) == [""]
+        assert problems(sender(settings, lambda name: url, message, 5)) == [""]
     assert received[0].headers["X-Message"].encode("latin-1").decode() == "!Kein Platz für テスト"
 
 
@@ -170,7 +174,7 @@ def slow(connection: socket.socket) -> None:
 def test_servers_that_never_end(answer: Callable[[socket.socket], None]) -> None:
     with talking(answer) as url:
         never = ping_sender(checked_ping({"url": "c"}), lambda name: url, SUCCESS, "x", 60)
-        assert send_all([never, lambda: None], 1.5) == ["It did not end within 1.5s.", ""]
+        assert problems(never, lambda: None, seconds=1.5) == ["It did not end within 1.5s.", ""]
 
 
 def test_lost_packets() -> None:
@@ -184,7 +188,7 @@ def test_lost_packets() -> None:
             one.connect_ex(listening.getsockname())
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/{SECRET}"
         made = ping_sender(checked_ping({"url": "c"}), lambda name: url, SUCCESS, "x", 60)
-        assert send_all([made], 0.5) == ["It did not end within 500ms."]
+        assert problems(made, seconds=0.5) == ["It did not end within 500ms."]
 
 
 def test_what_a_program_has_started_ends_with_it(tmp_path: Path) -> None:
@@ -199,7 +203,7 @@ def test_what_a_program_has_started_ends_with_it(tmp_path: Path) -> None:
 
 def test_what_a_program_leaves_running_is_not_waited_for() -> None:
     settings = checked_channel({"name": "a", "type": "command", "argv": ["sh", "-c", "sleep 60 & exit 0"]})
-    assert send_all([sender(settings, lambda name: "", MESSAGE, 1)], 30) == [""]
+    assert problems(sender(settings, lambda name: "", MESSAGE, 1)) == [""]
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -228,14 +232,14 @@ def test_a_bug_tells_no_secret() -> None:
     def send() -> None:
         raise KeyError(SECRET)
 
-    assert send_all([send], 30) == ["This is a bug: KeyError."]
+    assert problems(send) == ["This is a bug: KeyError."]
 
 
 def test_reasons_are_passed_on() -> None:
     def send() -> None:
         raise NotSent("Nö.", "Do it.")
 
-    assert send_all([send, lambda: None, lambda: os._exit(3)], 30)[:2] == ["Nö. Do it.", ""]
+    assert problems(send, lambda: None, lambda: os._exit(3))[:2] == ["Nö. Do it.", ""]
     assert send_all([], 1) == []
 
 
@@ -284,6 +288,6 @@ def test_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
 
     before = len(os.listdir("/proc/self/fd"))
     monkeypatch.setattr(os, "fork", fork)
-    reasons = send_all([lambda: None, lambda: None], 30)
+    reasons = problems(lambda: None, lambda: None)
     assert reasons == ["No process could be started: [Errno 11] Resource temporarily unavailable."] * 2
     assert len(os.listdir("/proc/self/fd")) == before
