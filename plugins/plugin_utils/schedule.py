@@ -232,7 +232,8 @@ def _line(value: Any) -> str:
 
 
 def _escaped(value: Any) -> str:
-    return _line(value).replace("%", "%%")
+    text = _line(value).replace("%", "%%")
+    return f"{text} " if text.endswith("\\") else text  # else the next line would be a part of it
 
 
 _COMMON = """\

@@ -101,6 +101,7 @@ def test_units() -> None:
     assert directives(made["service"], "ExecStart") == ["/usr/bin/python3 -I /usr/local/bin/day2 run job"]
     assert directives(made["service"], "TimeoutStartSec") == ["7200s"]
     assert directives(made["service"], "Description") == ["day2: 50%% of the rest"]
+    assert "Description=day2: C:\\ \n" in files(description="C:\\")["service"]
     assert directives(made["service"], "OnFailure") == ["day2-failed@job.service"]
     assert directives(made["timer"], "OnCalendar") == ["daily"]
     assert directives(made["timer"], "RandomizedDelaySec") == ["90s"]
@@ -285,6 +286,8 @@ def test_units_that_ping_and_notify() -> None:
         ([{**WEBHOOK, "template": {"text": "{nonsense}"}}], {}, "Unknown placeholder {nonsense}"),
         ([{**WEBHOOK, "colour": "x"}], {}, "schedule_notify, oncall: "),
         ([{**MAIL, "to": None}], {}, "schedule_notify, team: "),
+        ([{**WEBHOOK, "headers": {"authorization": "Bearer hunter2"}}], {}, "The header authorization is a secret"),
+        ([{**WEBHOOK, "headers": {"X-API-Key": "hunter2 {job}"}}], {}, "The header X-API-Key is a secret"),
         ([], {"ping": "https://example.com/hunter2"}, "must be names of credentials"),
         ([], {"ping": {"url": "x", "type": "pigeon"}}, "ping: "),
     ],
