@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable, NamedTuple
 
-from .._core.errors import Day2Error, InvalidRequest, TargetError
+from .._core.errors import Cancelled, Day2Error, InvalidRequest, TargetError
 from .._core.files import from_os_error
 from .._core.progress import Progress
 from .._core.s3_options import ARGUMENTS as S3
@@ -105,7 +105,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     began = time.monotonic()
     ready = plan(request_from(params), progress)
     outcome = _preview(ready) if check else apply(ready, progress)
-    result = result_of(outcome, check, ready.kept, {name: ready.configs.get(name) for name in _CONFIGS})
+    result = _result(ready, outcome, check)
     result["duration_s"] = round(time.monotonic() - began, 3)
     if outcome.problems:
         details = {name: value for name, value in result.items() if name != "msg"}
@@ -113,6 +113,10 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
         rest = f"{what} {'would be' if check else 'was'} {'done' if result['changed'] else 'changed'}."
         raise TargetError(failure(outcome.problems), rest, details)
     return result
+
+
+def _result(ready: RetentionPlan, outcome: Outcome, check: bool) -> dict[str, Any]:
+    return result_of(outcome, check, ready.kept, {name: ready.configs.get(name) for name in _CONFIGS})
 
 
 def plan(request: RetentionRequest, progress: Progress) -> RetentionPlan:
@@ -253,14 +257,27 @@ def _problem_of(entry: Entry, exc: Exception) -> Problem:
 
 
 def apply(ready: RetentionPlan, progress: Progress) -> Outcome:
-    """Carry out the plan for all entries that have not changed since."""
+    """Carry out the plan for all entries that have not changed since.
+
+    :raises Cancelled: with the result so far in `details`.
+    """
+    outcome = Outcome([], [], [], list(ready.skipped), list(ready.problems), list(ready.notes))
+    try:
+        _carry_out(ready, outcome, progress)
+    except Cancelled as exc:
+        details = _result(ready, outcome, check=False)
+        told = details.pop("msg")
+        words = f"{exc.message} Before that: {told}" if details["changed"] else exc.message
+        raise Cancelled(words, exc.hint, details) from exc
+    return outcome
+
+
+def _carry_out(ready: RetentionPlan, outcome: Outcome, progress: Progress) -> None:
     request = ready.request
-    done: list[Done] = []
-    skipped, problems, notes = list(ready.skipped), list(ready.problems), list(ready.notes)
-    cleaned: list[str] = []
+    done, written, cleaned, skipped, problems, notes = outcome
     users, names = Users([action.entry for action in ready.actions]), Names()
     try:
-        cleaned = remove_leftovers(ready.leftovers, request.lock_timeout)
+        cleaned += remove_leftovers(ready.leftovers, request.lock_timeout)
         notes += [f"{one}, a leftover of a killed run, was removed." for one in cleaned]
     except Day2Error as exc:
         problems.append(Problem("", "", str(exc)))
@@ -278,6 +295,8 @@ def apply(ready: RetentionPlan, progress: Progress) -> Outcome:
             except (Day2Error, OSError) as exc:
                 problems.append(_problem_of(entry, exc))
                 continue
+            except Cancelled as exc:  # at any moment: it may be done, too
+                raise Cancelled(f"{exc.message} It was working on {entry.path}.", exc.hint) from exc
             finally:
                 progress.advance(entry.bytes)
             if freed is None:
@@ -288,13 +307,11 @@ def apply(ready: RetentionPlan, progress: Progress) -> Outcome:
             parents.finish()
         except Day2Error as exc:
             problems.append(Problem("", "", str(exc)))
-    written = _write_configs(ready, problems)
+    _write_configs(ready, written, problems)
     notes += [f"{one.path}: {one.effect}" for one in written]
-    return Outcome(done, written, cleaned, skipped, problems, notes)
 
 
-def _write_configs(ready: RetentionPlan, problems: list[Problem]) -> list[ConfigPlan]:
-    written = []
+def _write_configs(ready: RetentionPlan, written: list[ConfigPlan], problems: list[Problem]) -> None:
     for name, config in ready.configs.items():
         if not config.changed:
             continue
@@ -303,4 +320,3 @@ def _write_configs(ready: RetentionPlan, problems: list[Problem]) -> list[Config
             written.append(config)
         except Day2Error as exc:
             problems.append(Problem(name, config.path, str(exc)))
-    return written

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..._core.errors import RolledBack, SourceError, TargetError
+from ..._core.errors import Cancelled, RolledBack, SourceError, TargetError
 from ..._core.progress import Progress
 from ..._core.units import plural
 from ..._stores.records.editor import Change, Editor, Incomplete
@@ -72,7 +72,10 @@ class Changing:
 
 
 def change(changing: Changing, planned: Spool, outcome: Outcome, progress: Progress) -> None:
-    """Change records batch by batch, until too many have failed."""
+    """Change records batch by batch, until too many have failed.
+
+    :raises Cancelled: with the result so far in `details`.
+    """
     tried = 0
     try:
         for changes in planned:
@@ -81,6 +84,8 @@ def change(changing: Changing, planned: Spool, outcome: Outcome, progress: Progr
             progress.advance(len(changes))
     except TooManyErrors:
         outcome.not_tried = planned.count - tried
+    except Cancelled as exc:
+        raise outcome.stopped(exc) from exc
 
 
 def replace(target: TargetStore, info: Info, planned: Spool, outcome: Outcome, progress: Progress) -> None:
@@ -94,5 +99,8 @@ def replace(target: TargetStore, info: Info, planned: Spool, outcome: Outcome, p
         outcome.updated += len(changes)
         progress.advance(len(changes))
     target.build_indexes([info])
-    with progress.critical():
-        target.commit([info.name])
+    try:
+        with progress.critical():
+            target.commit([info.name])
+    except Cancelled as exc:  # raised once it is committed
+        raise outcome.stopped(exc) from exc

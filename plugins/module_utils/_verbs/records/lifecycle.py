@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable, NamedTuple, TypeVar
 
-from ..._core.errors import Day2Error, InvalidRequest, RolledBack, TargetError, Violation
+from ..._core.errors import Cancelled, Day2Error, InvalidRequest, RolledBack, TargetError, Violation
 from ..._core.progress import Progress
 from ..._core.units import plural
 from ..._stores.postgresql.options import OPTIONS as POSTGRESQL
@@ -166,14 +166,21 @@ def _ensure(
     progress.start(f"Moving to {params['state']}", total=len(subjects), unit="records")
     plans: list[Plan] = []
     refused: list[Refusal] = []
-    for start in range(0, len(subjects), params["batch_size"]):
-        some = subjects[start : start + params["batch_size"]]
-        if reading:
-            plans += _planned(lifecycle, tables, params, some, refused, known=known)
-        else:
-            with progress.critical():
-                plans += _moved(lifecycle, tables, params, some, refused)
-        progress.advance(len(some))
+    try:
+        for start in range(0, len(subjects), params["batch_size"]):
+            some = subjects[start : start + params["batch_size"]]
+            if reading:
+                plans += _planned(lifecycle, tables, params, some, refused, known=known)
+            else:
+                with progress.critical():
+                    plans += _moved(lifecycle, tables, params, some, refused)
+            progress.advance(len(some))
+    except Cancelled as exc:
+        moved = sum(bool(one.path) for one in plans)
+        if reading or not moved:
+            raise
+        words = f"{exc.message} Before that: {moved} of {plural(len(subjects), 'subject')} moved to {params['state']}."
+        raise Cancelled(words, exc.hint, {"changed": True, "moved": moved}) from exc
     return _result(lifecycle, params, plans, refused, reading)
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Optional
 
+from ..._core.errors import Cancelled
 from ..._core.plain_json import plain
 from ..._core.units import plural
 from ..._stores.records.editor import Change
@@ -64,6 +65,14 @@ class Outcome:
         self.updated = 0
         self.not_tried = self.total - self.unchanged - self._failed()
         self._before, self._after = [], []
+
+    def stopped(self, exc: Cancelled) -> Cancelled:
+        """A cancellation, with what was written before it."""
+        self.not_tried = self.total - self.updated - self.unchanged - self.gone - self._failed()
+        result = self.result(check=False)
+        told = result.pop("msg")
+        del result["diff"]  # of all that was planned
+        return Cancelled(f"{exc.message} Before that: {told}" if self.updated else exc.message, exc.hint, result)
 
     def _failed(self) -> int:
         return sum(one["records"] for one in self.errors)

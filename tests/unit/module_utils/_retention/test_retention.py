@@ -438,3 +438,21 @@ def test_a_run_that_is_to_stop_goes_on_with_no_other_file(
         retain(rule(tmp_path / "*", {"tier": "remove", "older_than": "30d"}))
     assert len(calls) == 1
     assert list(tree()) == ["a", "b"]
+
+
+def test_a_run_that_is_stopped_tells_what_it_has_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = aged(tmp_path / "a", 31), aged(tmp_path / "b", 31)
+    real = retention.perform
+
+    def stopped(action: Any, *more: Any) -> Any:
+        if action.entry.path == str(second):
+            raise Cancelled("Stopped: it received SIGTERM.")
+        return real(action, *more)
+
+    monkeypatch.setattr(retention, "perform", stopped)
+    with pytest.raises(Cancelled) as told:
+        retain(rule(tmp_path / "*", {"tier": "remove", "older_than": "30d"}))
+    assert not first.exists()
+    assert f"It was working on {second}. Before that: 1 entry removed" in str(told.value)
+    assert told.value.details["changed"]
+    assert [one["path"] for one in told.value.details["entries"]] == [str(first)]

@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from typing import Any
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled, InvalidRequest
 from ansible_collections.day2.ops.plugins.module_utils._verbs.records import lifecycle_info
 from ansible_collections.day2.ops.plugins.module_utils._verbs.records.machine import machine_from
+from ansible_collections.day2.ops.plugins.module_utils._verbs.records.moves import Lifecycle
 from tests.services.stores import Store
 from tests.unit.module_utils._verbs.migrations import Stores, deadlock, sql
 from tests.unit.module_utils._verbs.test_lifecycle import refused, run
@@ -188,3 +190,22 @@ def test_transitions_of_wrong_types(transition: dict[str, Any], message: str) ->
 def test_rules_of_wrong_types(register: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest, match="is not a dictionary of"):
         machine_from({**MACHINE, "register": register})
+
+
+def test_a_task_that_is_cancelled_tells_what_it_has_moved(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = stores("sqlite")
+    sql(store, "CREATE TABLE c (id INTEGER PRIMARY KEY, s TEXT)")
+    sql(store, "INSERT INTO c VALUES (1, 'a'), (2, 'a'), (3, 'a')")
+    calls, real = itertools.count(1), Lifecycle.move
+
+    def move(*arguments: Any) -> None:
+        if next(calls) == 3:
+            raise Cancelled("Stopped: it received SIGTERM.")
+        real(*arguments)
+
+    monkeypatch.setattr(Lifecycle, "move", move)
+    with pytest.raises(Cancelled, match="Before that: 2 of 3 subjects moved to b.") as told:
+        run(store, subjects=["1", "2", "3"], batch_size=1, **TO_B)
+    assert told.value.details == {"changed": True, "moved": 2}
+    assert sql(store, "SELECT s FROM c ORDER BY id") == [("b",), ("b",), ("a",)]
+    assert [one[0] for one in events(store)] == ["1", "2"]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -18,8 +19,11 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
+from ansible_collections.day2.ops.plugins.module_utils._stores.documents.target import JsonTarget
 from ansible_collections.day2.ops.plugins.module_utils._verbs.records import update
+from ansible_collections.day2.ops.plugins.module_utils._verbs.records.apply import Changing
 from tests.services.stores import Store
 from tests.services.throttle_proxy import NOTHING, Proxy, proxy
 from tests.unit.module_utils._verbs.migrations import Stores, deadlock, sql
@@ -198,3 +202,59 @@ def test_what_is_no_value_of_a_column_fails_in_its_batch(stores: Stores) -> None
     assert checked["errors"] == done["errors"]
     assert sql(store, "SELECT id, v::text FROM requests ORDER BY id") == [(1, None), (2, None), (3, "10.0.0.1/32")]
     assert "nonsense" in failed(store, set={"v": "nonsense"}, safety_backup=False)["errors"][0]["error"]
+
+
+def stopped(store: Store, **params: Any) -> Cancelled:
+    """The error of a task that was told to stop."""
+    with pytest.raises(Cancelled) as caught:
+        run(store, safety_backup=False, **params)
+    json.dumps(caught.value.details)
+    return caught.value
+
+
+def test_a_task_that_is_cancelled_tells_what_it_has_written(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = stores("sqlite")
+    sql(store, "CREATE TABLE requests (id INTEGER PRIMARY KEY, v TEXT)")
+    sql(store, "INSERT INTO requests VALUES (1, 'a'), (2, 'a'), (3, 'a'), (4, 'b')")
+    calls, real = itertools.count(1), Changing.change
+
+    def change(*arguments: Any) -> None:
+        if next(calls) == 2:
+            raise Cancelled("Stopped: it received SIGTERM.")
+        real(*arguments)
+
+    monkeypatch.setattr(Changing, "change", change)
+    told = stopped(store, set={"v": "b"}, batch_size=1)
+    assert "Before that: 1 of 4 records updated, 1 unchanged, 2 not tried." in str(told)
+    assert {name: told.details[name] for name in ("changed", "updated", "unchanged", "not_tried", "success_rate")} == {
+        "changed": True,
+        "updated": 1,
+        "unchanged": 1,
+        "not_tried": 2,
+        "success_rate": 0.5,
+    }
+    assert sql(store, "SELECT v FROM requests ORDER BY id") == [("b",), ("a",), ("a",), ("b",)]
+
+
+@pytest.mark.parametrize(("method", "updated"), [("write", 0), ("commit", 2)])
+def test_a_task_that_is_cancelled_while_it_writes_a_document(
+    method: str, updated: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = tmp_path / "requests.json"
+    document.write_text('{"requests": {"a": {"v": 1}, "b": {"v": 1}}}')
+    real = getattr(JsonTarget, method)
+
+    def told_to_stop(*arguments: Any) -> Any:
+        done = real(*arguments)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return done
+
+    monkeypatch.setattr(JsonTarget, method, told_to_stop)
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        told = stopped({"type": "json", "path": str(document)}, set={"v": 2})
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert [one["v"] for one in json.loads(document.read_text())["requests"].values()] == [2 if updated else 1] * 2
+    assert told.details.get("updated", 0) == updated
+    assert told.details.get("changed", False) == bool(updated)
