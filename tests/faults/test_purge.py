@@ -114,7 +114,7 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAY2_STATE", str(tmp_path / "state"))
 
 
-@pytest.mark.parametrize("mode", ["wal"])
+@pytest.mark.parametrize("mode", ["wal", "delete"])
 def test_kills_beside_an_application(mode: str, tmp_path: Path) -> None:
     path, log, params = tmp_path / "events.db", tmp_path / "log", params_of(tmp_path)
     make(path, mode, COUNT)

@@ -25,7 +25,6 @@ from .target import SqliteTarget
 from .values import AnyText
 
 _PAGE = 2000  # rows of one reading, so that none is long
-_ATTEMPTS = 20
 _VALUES = 500  # of one statement: SQLite has a limit
 _PATIENCE = 60_000  # milliseconds that we wait for the lock of another
 _BURST, _GAP = 0.075, 0.03  # seconds with the lock, and without
@@ -52,16 +51,7 @@ class SqlitePurger(SqliteTarget):
         super().__exit__(*exc)
 
     def collections(self) -> list[Info]:
-        """With a rollback journal, a reader that may not write fails if it looks just as a writer commits."""
-        for attempt in range(_ATTEMPTS):
-            try:
-                infos = super().collections()
-                break
-            except SourceError as exc:
-                if "readonly" not in exc.message or attempt == _ATTEMPTS - 1:
-                    raise
-                self.end_reading()
-                time.sleep(0.01)
+        infos = super().collections()
         reader = self._open_reader()
         self._wal = reader is not None and reader.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
         return infos
@@ -105,7 +95,7 @@ class SqlitePurger(SqliteTarget):
     def _read_pages(self) -> sqlite3.Connection:
         """A connection without a transaction: each query is one."""
         if self._pager is None:
-            self._pager = connect(self.path, "ro" if self._wal else "rw")  # see `collections`
+            self._pager = connect(self.path, "ro" if self._wal else "rw")  # which rolls back what a killed writer left
             self._pager.execute("PRAGMA query_only=ON")
             self._pager.execute(f"PRAGMA busy_timeout={_PATIENCE}")
         return self._pager

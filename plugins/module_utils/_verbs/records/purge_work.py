@@ -17,7 +17,7 @@ from typing import Any, Optional
 
 from ..._core import host_state
 from ..._core.errors import Day2Error, TargetError
-from ..._core.files import make_private_directory, os_errors
+from ..._core.files import PREPARED, make_private_directory, os_errors, remove_leftovers
 from ..._core.progress import Progress
 from ..._core.tagged_json import decode, encode
 from ..._repository.base import Repository
@@ -106,8 +106,12 @@ class WorkList:
                 os.close(fd)
 
     def forget(self) -> None:
-        """Remove it."""
+        """Remove it, and what a run left that was killed while it wrote the head."""
         host_state.remove("purge", self._name)
+        directory = os.path.dirname(self._path)
+        if os.path.isdir(directory):
+            left = (one for one in os.listdir(directory) if one.startswith(f"{PREPARED}{self._name}.json."))
+            remove_leftovers(os.path.join(directory, one) for one in left)
         for path in (self._path + ".done", self._path):
             with os_errors(TargetError, "Can't remove", path), contextlib.suppress(FileNotFoundError):
                 os.unlink(path)

@@ -233,8 +233,11 @@ def test_a_lost_or_damaged_work_list_loses_nothing(
     for damage in (lambda one: one.unlink(), lambda one: os.truncate(one, 1000)):
         with pytest.raises(Cancelled):
             run(store, progress=Ending())
-        damage(next(state.glob("purge/*.work")))
+        work = next(state.glob("purge/*.work"))
+        work.with_name(f".day2-{work.stem}.json.0123abcd").touch()  # of a run that was killed while it wrote
+        damage(work)
     assert run(store)["resumed"] is None
+    assert not list(state.glob("purge/*"))
     assert ids(store) == list(range(2, 4001, 2))
     assert {one["id"] for one in exported(repository)} == set(range(1, 4001, 2))
 
