@@ -145,9 +145,10 @@ class SqlitePurger(SqliteTarget):
                 ended = time.monotonic()
             released = time.monotonic()
             committing += 0.5 * (released - ended - committing)
-            if wal:  # now, so that no writer has to write our pages when it commits
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             yield done._replace(held=released - began)
+            if wal:  # now, so that no writer has to write our pages when it commits
+                with sqlite_errors(TargetError, "Can't write", self.path):
+                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             if batch is not None:
                 time.sleep(max(0.0, released + _GAP - time.monotonic()))
 
