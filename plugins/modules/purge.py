@@ -185,7 +185,8 @@ dependents:
   returned: success
   sample: 0
 left_changed:
-  description: Number of records that were left because they, or records that refer to them, were written meanwhile.
+  description: Number of records that were left because they, or records that refer to them, were written meanwhile, or
+    were locked by others.
   type: int
   returned: success
   sample: 2

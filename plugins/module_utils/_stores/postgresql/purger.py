@@ -28,6 +28,8 @@ from .source import selected
 
 _PAGE = 2000  # rows that are fetched at once
 _PATIENCE = "5s"  # for rows that the application has locked
+_IN_USE = ("55P03", "40P01")  # rows that stay locked, and a deadlock
+_FORBIDDEN = "42501"  # to lock a row requires the right to update it
 _BURST = 0.1  # seconds of a transaction; only writers of the same rows wait for it
 _LEAST, _MOST = 100, 20_000  # rows of a transaction
 _REFERRING = """
@@ -102,14 +104,32 @@ class PostgresqlPurger(PostgresqlEditor):
             if not some:
                 return
             began = time.monotonic()
-            with errors(TargetError, doing), writer.transaction():
-                if relations:
-                    done = remove_batch(store, info, relations, some, action)
-                else:
-                    done = store.delete_unchanged(info, some)
+            done = self._remove(store, info, relations, some, action)
             passed = time.monotonic() - began
             size = max(_LEAST, min(_MOST, int(size * max(0.5, min(2.0, _BURST / max(passed, 0.001))))))
             yield done._replace(held=passed)
+
+    def _remove(
+        self, store: _InTransaction, info: Info, relations: Sequence[Relation], items: Sequence[Item], action: str
+    ) -> Removed:
+        """Remove a batch. Without relations, rows that others keep locked are left."""
+
+        def attempt(skip: bool) -> Removed:
+            with errors(TargetError, f"Can't delete from the table {info.name}"), self._connected().transaction():
+                if relations:
+                    return remove_batch(store, info, relations, items, action)
+                return store.delete_unchanged(info, items, skip)
+
+        try:
+            return attempt(False)
+        except TargetError as exc:
+            if relations or _state(exc) not in _IN_USE:
+                raise
+            locked = exc
+        try:
+            return attempt(True)
+        except TargetError as exc:
+            raise locked if _state(exc) == _FORBIDDEN else exc from None
 
     def finish(self, info: Info) -> Sequence[str]:
         """Make durable what was committed, and let new rows use the space."""
@@ -184,13 +204,21 @@ class _InTransaction:
         setting = ", ".join(f"{identifier(child.columns.get(name, name))} = NULL" for name in relation.key.fields)
         self._execute(child, f"UPDATE {self._table_of(child)} AS c SET {setting} FROM", keys)
 
-    def delete_unchanged(self, info: Info, items: Sequence[Item]) -> Removed:
-        """Delete the rows that are as they were read."""
+    def delete_unchanged(self, info: Info, items: Sequence[Item], skip: bool = False) -> Removed:
+        """Delete the rows that are as they were read.
+
+        :param skip: leave those that other transactions have locked.
+        """
         listed, columns = _listed(info, token=True)
         table = f"{with_values(self._table_of(info))} AS c"
         values = [*zip(*(one.key for one in items)), [one.token for one in items]]
         given = [list(one) for one in values]
-        statement = f"DELETE FROM {table} USING {listed} WHERE {columns} AND c.xmin = w.x"
+        same = f"{columns} AND c.xmin = w.x"
+        if skip:
+            free = f"SELECT c.ctid FROM {table}, {listed} WHERE {same} FOR UPDATE OF c SKIP LOCKED"
+            statement = f"DELETE FROM {table} USING ({free}) AS w WHERE c.ctid = w.ctid"
+        else:
+            statement = f"DELETE FROM {table} USING {listed} WHERE {same}"
         deleted = int(self._writer.execute(statement, given).rowcount)
         there = deleted
         if deleted < len(items):
@@ -230,6 +258,11 @@ def _children(connection: Any, table_of: _TableOf, relation: Relation, key: Key,
     referred = f"SELECT {', '.join(theirs)} FROM {table_of(parent)} AS p"
     query = f"SELECT {rows.columns} FROM {table_of(child)} AS c WHERE ({', '.join(mine)}) IN ({referred}"
     return rows.rows(connection.execute(f"{with_values(query)} WHERE {wanted}){lock}", list(key)).fetchall())
+
+
+def _state(exc: Day2Error) -> str:
+    """The error code of PostgreSQL."""
+    return str(getattr(exc.__cause__, "sqlstate", ""))
 
 
 def _field(info: Info, name: str) -> Field:

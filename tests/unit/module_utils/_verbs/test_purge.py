@@ -19,7 +19,7 @@ from ansible_collections.day2.ops.plugins.module_utils._verbs import backup, res
 from ansible_collections.day2.ops.plugins.module_utils._verbs.records import purge
 from tests.services.age_keys import new_key
 from tests.services.stores import Store
-from tests.unit.module_utils._verbs.migrations import Stores, sql
+from tests.unit.module_utils._verbs.migrations import Stores, connected, sql
 from tests.unit.module_utils._verbs.migrations import run as migrate
 from tests.unit.module_utils.verbs import run_verb
 
@@ -240,6 +240,19 @@ def test_a_lost_or_damaged_work_list_loses_nothing(
     assert not list(state.glob("purge/*"))
     assert ids(store) == list(range(2, 4001, 2))
     assert {one["id"] for one in exported(repository)} == set(range(1, 4001, 2))
+
+
+def test_rows_that_stay_locked_are_left(
+    run: Purge, events: Callable[..., Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = events("postgresql", 300)
+    monkeypatch.setattr("ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.purger._PATIENCE", "50ms")
+    with connected(store) as client, client.transaction():
+        client.execute("SELECT FROM events WHERE id IN (1, 401) FOR UPDATE")
+        done = run(store)
+    assert (done["deleted"], done["left_changed"], done["gone"]) == (298, 2, 0)
+    assert [one for one in ids(store) if one % 2] == [1, 401]
+    assert run(store)["deleted"] == 2
 
 
 def test_a_damaged_export_is_not_continued(
