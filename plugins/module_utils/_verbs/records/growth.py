@@ -46,8 +46,8 @@ class SizeHistory:
             content = json.loads(data)
             store, entries = content["store"], content["entries"]
             for one in entries:
-                parse_time(one["at"])
-        except (ValueError, KeyError, TypeError, InvalidRequest):
+                _check(one)
+        except (ValueError, KeyError, TypeError, AttributeError, InvalidRequest):
             raise SourceError(
                 f"{self._path} is not a history of day2.ops.store_info.", "Choose another path for history."
             ) from None
@@ -98,6 +98,14 @@ def no_growth(figures: Figures, reason: str = _NONE) -> None:
     """Say of all figures of growth why they are not known."""
     for one in (figures, *(figures.get("collections") or ())):
         one.unknown("growth", reason)
+
+
+def _check(entry: Mapping[str, Any]) -> None:
+    """Raise ValueError, or whatever Python or `parse_time` does, when it is no entry."""
+    parse_time(entry["at"])
+    sizes = [entry["bytes"], *(one[name] for one in entry["collections"].values() for name in _NAMES)]
+    if not isinstance(entry["deep"], bool) or not all(one is None or isinstance(one, (int, float)) for one in sizes):
+        raise ValueError(entry)
 
 
 def _grown(figures: Figures, name: str, before: Mapping[str, Any]) -> Optional[int]:

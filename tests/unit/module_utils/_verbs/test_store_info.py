@@ -233,6 +233,10 @@ def test_what_is_refused(stores: Stores, tmp_path: Path) -> None:
     other = tmp_path / "other.json"
     other.write_text(json.dumps({"store": "/elsewhere", "entries": []}))
     refused("is the history of /elsewhere", database, history=str(other))
+    entry = {"at": "2020-01-01T00:00:00Z", "deep": False, "bytes": 1, "collections": {}}
+    for damage in ({"at": 5}, {"deep": None}, {"bytes": "x"}, {"collections": []}, {"collections": {"log": {}}}):
+        other.write_text(json.dumps({"store": database["path"], "entries": [entry, {**entry, **damage}]}))
+        refused("is not a history", database, history=str(other))
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o777)
