@@ -81,10 +81,11 @@ options:
     default: true
   journal_mode:
     description:
-      - Journal mode of an SQLite database. The default is to leave it as it is.
+      - Journal mode of an SQLite database. The default is to leave it as it is. Other modes are not stored in the file; each
+        connection of an application sets them for itself.
       - It is skipped while another process has the database open.
     type: str
-    choices: [delete, truncate, persist, wal]
+    choices: [delete, wal]
   auto_vacuum:
     description:
       - How an SQLite database releases free pages. To change it from or to V(none), C(VACUUM) is run whatever is free.

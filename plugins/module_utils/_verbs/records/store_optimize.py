@@ -55,7 +55,7 @@ ARGUMENTS: dict[str, Any] = {
         vacuum={"type": "str", "choices": ["auto", "full", "never"], "default": "auto"},
         analyze={"type": "bool", "default": True},
         reindex={"type": "bool", "default": True},
-        journal_mode={"type": "str", "choices": ["delete", "truncate", "persist", "wal"]},
+        journal_mode={"type": "str", "choices": ["delete", "wal"]},
         auto_vacuum={"type": "str", "choices": ["none", "full", "incremental"]},
         window={
             "type": "dict",
