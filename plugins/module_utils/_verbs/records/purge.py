@@ -261,14 +261,14 @@ class _Purge:
             self._apply_policy(self._place.keep, check)
 
     def _apply_policy(self, keep: Keep, check: bool) -> None:
-        """Remove the exports of this collection that the policy does not keep, but never that of this run."""
+        """Remove the exports of this collection that the policy does not keep, but never those of this run."""
         repository, name = self._place.repository, self._place.name
         now = datetime.now(timezone.utc)
         entries = [one for one in read_history(repository, name, now).entries if not one.problems and not one.future]
         exports = {one.id: one.manifest.created for one in entries if one.manifest and self._is_ours(one.manifest)}
         new = {"": now} if check and self._outcome.matched else {}
         unwanted = {one.id for one in decide([*exports.items(), *new.items()], keep) if not one.reasons}
-        unwanted -= {"", self._outcome.backup}
+        unwanted -= {"", self._outcome.backup, self._outcome.resumed}
         removals = [one for one in sorted(unwanted) if repository.locked_until(name, one) is None]
         if check:
             self._outcome.removed_exports = removals

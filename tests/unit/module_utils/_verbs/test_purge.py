@@ -595,3 +595,16 @@ def test_exports_have_a_policy_of_their_own(run: Purge, events: Callable[..., St
     assert checked["removed"] == done["removed"] == sorted([first, second["backup"]])
     assert {one.name for one in repository.glob("events/2*")} == {kept, other, done["backup"]}
     assert run(store, keep={"last": 1})["changed"] is False
+
+
+def test_the_policy_keeps_the_export_that_a_run_has_continued(
+    run: Purge, events: Callable[..., Store], repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = events("sqlite", 2000)
+    monkeypatch.setattr("ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.purger._BURST", 0.0)
+    with pytest.raises(Cancelled):
+        run(store, progress=Ending())
+    fill(store, 2, 5001)
+    checked, done = run(store, True, keep={"last": 1}), run(store, keep={"last": 1})
+    assert checked["removed"] == done["removed"] == []
+    assert {one.name for one in repository.glob("events/2*")} == {done["resumed"], done["backup"]}
