@@ -19,6 +19,7 @@ from .places import state
 _OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOOK = 0.1  # seconds between two attempts
 RUNNING, WAITING = "running", "waiting for other jobs to end"
+CONDITIONS = "waiting: "  # and the condition that is not met
 
 
 class Busy(Day2Error):
@@ -39,7 +40,7 @@ class JobLock:
         end = time.monotonic() + max(wait, 3 * _LOOK)  # `day2 status` holds the lock for a moment
         while not _locked(self._fd):
             if time.monotonic() >= end:
-                raise Busy(f"Another run of {self.name} is in progress{_holder(self._fd)}.")
+                raise _busy(self.name, self._fd)
             time.sleep(_LOOK)
         self._held = True
         info = os.fstat(self._fd)
@@ -87,10 +88,14 @@ def activity(name: str) -> Optional[dict[str, Any]]:
         os.close(fd)
 
 
-def _holder(fd: int) -> str:
-    with contextlib.suppress(OSError, ValueError):
-        return f" (process {int(json.loads(os.pread(fd, 500, 0))['pid'])})"
-    return ""
+def _busy(name: str, fd: int) -> Busy:
+    text = f"Another run of {name} is in progress"
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        noted = json.loads(os.pread(fd, 500, 0))
+        text += f" (process {int(noted['pid'])}, {noted['activity']})"
+        if str(noted["activity"]).startswith(CONDITIONS):
+            return Busy(f"{text}.", f"To run the job now, end that run: systemctl stop day2-{name}")
+    return Busy(f"{text}.")
 
 
 def _open(kind: str, name: str) -> int:

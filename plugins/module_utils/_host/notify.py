@@ -29,7 +29,7 @@ from .._core.units import parse_duration
 from .._notify.message import FAILURE, RECOVERY, SILENCE, TEST, Message
 from .._notify.sending import ping_sender, sender
 from .._notify.together import Outcome, send_all
-from .._notify.web import FAIL, START, SUCCESS
+from .._notify.web import FAIL, NOTE, START, SUCCESS
 from . import journal
 from .job import Job, credential, load, names, path_of
 from .output import complain, say
@@ -82,10 +82,12 @@ def all_due() -> int:
 
 
 def test(job: Job) -> int:
-    """Send a test message to all channels of a job, and a success to its ping; the exit status."""
+    """Send a test message to all channels of a job and to its ping; the exit status."""
     last = journal.summary().get(job.name, {})
     message = _message(job, TEST, last, {}, "This is a test.")
-    due = [*_ping_of(job, SUCCESS, "This is a test."), *(_Due(job.name, one, message, _nothing) for one in job.notify)]
+    # The monitor of a job that has failed must not show a success.
+    what = NOTE if last.get("status", journal.OK) == journal.OK else FAIL
+    due = [*_ping_of(job, what, message.msg), *(_Due(job.name, one, message, _nothing) for one in job.notify)]
     if not due:
         raise InvalidRequest(f"{job.name} has no ping and notifies nobody.", "Set ping or notify of the job.")
     code = _deliver(due)

@@ -25,7 +25,7 @@ from . import journal
 from .conditions import LONGEST, is_open, unmet
 from .hooks import AFTER, BEFORE, ON_FAILURE, run_hook
 from .job import Job, WrongJob, checked, credential, load, names, with_secrets
-from .locks import RUNNING, WAITING, Busy, JobLock, take_slot
+from .locks import CONDITIONS, RUNNING, WAITING, Busy, JobLock, take_slot
 from .notify import ended, started
 from .output import complain, say
 
@@ -132,7 +132,7 @@ class _Run:
         # A window may be days away: the unit would be killed before, and its timer starts it again.
         opened, end = False, time.monotonic() + LONGEST * (2 if job.conditions.windows else 1)
         while reason:
-            self.lock.note(f"waiting: {reason.rstrip('.')}")
+            self.lock.note(f"{CONDITIONS}{reason.rstrip('.')}")
             now_open = is_open(job.conditions)
             if (opened and not now_open) or time.monotonic() > end:
                 raise Skipped(f"Its window has ended. {reason}" if opened and not now_open else reason)

@@ -19,7 +19,8 @@ from .._core.specs import masked
 from .together import NotSent
 
 START, SUCCESS, FAIL = "start", "success", "fail"
-_HEALTHCHECKS = {START: "/start", SUCCESS: "", FAIL: "/fail"}
+NOTE = "note"  # changes nothing
+_HEALTHCHECKS = {START: "/start", SUCCESS: "", FAIL: "/fail", NOTE: "/log"}
 _BODY = 10_000  # bytes that Healthchecks keeps
 _TEXT = 200  # characters that Uptime Kuma shows
 _ATTEMPTS = 3  # of a ping
@@ -54,9 +55,10 @@ def check_url(url: str, credential: str) -> None:
 
 
 def ping(server: Server, kind: str, state: str, text: str) -> None:
-    """Report the start, the success or the failure of a run to a monitor. Raises NotSent.
+    """Report the start, the success or the failure of a run to a monitor, or only a note. Raises NotSent.
 
-    :param kind: "healthchecks" (the URL, or its /start and /fail) or "uptime_kuma" (which knows no start).
+    :param kind: "healthchecks" (the URL, or its /start, /fail and /log) or "uptime_kuma" (which knows no start, and
+        takes a note for a success).
     :param text: the last lines, or the reason.
     """
     parts = urlsplit(server.url)
@@ -67,7 +69,7 @@ def ping(server: Server, kind: str, state: str, text: str) -> None:
         kept = [
             one for one in parse_qsl(parts.query, keep_blank_values=True) if one[0] not in ("status", "msg", "ping")
         ]
-        status = "up" if state == SUCCESS else "down"
+        status = "down" if state == FAIL else "up"
         parts = parts._replace(query=urlencode([*kept, ("status", status), ("msg", " ".join(text.split())[:_TEXT])]))
     else:
         parts = parts._replace(path=parts.path.rstrip("/") + _HEALTHCHECKS[state])

@@ -59,8 +59,9 @@ def test_wrong_windows(window: Any) -> None:
 
 
 def test_other_wrong_conditions() -> None:
-    with pytest.raises(InvalidRequest, match="when_load_below is not a number"):
-        conditions_of(None, "x", None)
+    for load in ("x", True, float("nan")):
+        with pytest.raises(InvalidRequest, match="when_load_below is not a number"):
+            conditions_of(None, load, None)
     with pytest.raises(InvalidRequest, match="on_ac_power is not"):
         conditions_of(None, None, "x")
 
@@ -185,11 +186,14 @@ def test_sigterm_while_it_waits(host: Host) -> None:
     end = time.monotonic() + 30
     while "(waiting: The load is " not in host.run("status")[1]:
         assert time.monotonic() < end
+    code, busy = host.run("run", "old", "--anyway")
+    assert (code, f"in progress (process {running.pid}, waiting: The load is " in busy) == (75, True)
+    assert busy.endswith("To run the job now, end that run: systemctl stop day2-old\n")
     running.send_signal(signal.SIGTERM)
     said, _errors = running.communicate(timeout=30)
     assert (running.returncode, path.exists()) == (75, True)
     assert "skipped: Stopped: it received SIGTERM. It was waiting: The load" in said
-    assert [one["status"] for one in host.runs()] == ["skipped", "skipped"]
+    assert [one["status"] for one in host.runs()] == ["skipped", "busy", "skipped"]
 
 
 def test_conditions_are_explained(host: Host) -> None:

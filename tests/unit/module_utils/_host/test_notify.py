@@ -233,6 +233,7 @@ def test_a_run_without_systemd(host: Host) -> None:
         assert received[0].path == "/ping-secret/start"
         assert sorted(one.path for one in received[1:]) == ["/hook-secret", "/ping-secret"]
         assert host.run("notify", "dump", "--test") == (0, "dump: sent to ping, a\n")
+        assert "/ping-secret/log" in [one.path for one in received[3:]]
     code, unsent = host.run("notify", "dump", "--test")
     assert code == 1
     everything = said + unsent + str(host.runs()) + str(host.summary()) + host.run("explain", "dump")[1]

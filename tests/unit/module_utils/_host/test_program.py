@@ -173,7 +173,7 @@ def test_one_run_of_a_job_at_a_time(host: Host) -> None:
     wait_for((host.root / "started").exists)
     code, said = host.run("run", "slow")
     assert code == BUSY
-    assert f"(process {first.pid})" in said
+    assert f"(process {first.pid}, running)" in said
     assert "(running)" in host.run("status")[1]
     assert "running" in host.run("list")[1]
     (host.root / "go").touch()

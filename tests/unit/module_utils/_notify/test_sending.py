@@ -24,7 +24,7 @@ from ansible_collections.day2.ops.plugins.module_utils._notify.channel import EV
 from ansible_collections.day2.ops.plugins.module_utils._notify.message import FAILURE, Message
 from ansible_collections.day2.ops.plugins.module_utils._notify.sending import ping_sender, sender
 from ansible_collections.day2.ops.plugins.module_utils._notify.together import NotSent, send_all
-from ansible_collections.day2.ops.plugins.module_utils._notify.web import FAIL, START, SUCCESS
+from ansible_collections.day2.ops.plugins.module_utils._notify.web import FAIL, NOTE, START, SUCCESS
 from tests.services.web_hooks import receiving
 
 SECRET = "hunter2hunter2"
@@ -65,12 +65,13 @@ def talking(answer: Callable[[socket.socket], None]) -> Iterator[str]:
 
 def test_pings_as_healthchecks_expects_them() -> None:
     with receiving() as (url, received):
-        for state in (START, FAIL, SUCCESS):
+        for state in (START, FAIL, SUCCESS, NOTE):
             assert ping(f"{url}/{SECRET}/?rid=1", state, "line 1\nline 2") == ""
     assert [(one.method, one.path) for one in received] == [
         ("POST", f"/{SECRET}/start?rid=1"),
         ("POST", f"/{SECRET}/fail?rid=1"),
         ("POST", f"/{SECRET}?rid=1"),
+        ("POST", f"/{SECRET}/log?rid=1"),
     ]
     assert received[1].body == b"line 1\nline 2"
 
