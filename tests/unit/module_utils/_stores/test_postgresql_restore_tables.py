@@ -351,6 +351,9 @@ def test_what_can_not_be_in_another_schema_is_refused(bench: Bench) -> None:
             bench.prepare(copy, "heir", "t", dry=dry, **given)
         with pytest.raises(InvalidRequest, match="schema is for single tables"):
             bench.prepare(copy, dry=dry, schema="rescue")
+        for name in ("", "é" * 32, "pg_toast", "information_schema", "a\0"):
+            with pytest.raises(InvalidRequest, match="can't be the name of a schema"):
+                bench.prepare(copy, "log", dry=dry, schema=name, with_schema=True)
     with bench.prepare(copy, "heir", "log", **given) as ready:
         ready.apply()
     parent = "SELECT inhparent::regclass::text FROM pg_inherits WHERE inhrelid = 'rescue.heir'::regclass"
@@ -395,6 +398,8 @@ def test_what_tables_need_comes_along_to_another_schema(bench: Bench) -> None:
     told = """SELECT string_agg(pg_get_constraintdef(oid), ' ' ORDER BY 1) || (SELECT qual FROM pg_policies WHERE
      schemaname = 'Res cue') FROM pg_constraint WHERE conrelid = '"Res cue".odd'::regclass"""
     assert bench.query("shop", told).count('"Res cue"') == 3
+    given_out = bench.query("shop", "SELECT last_value FROM public.shared")
+    assert bench.query("shop", """SELECT nextval('"Res cue".shared')""") == given_out + 1  # not from its start
     bench.execute("shop", 'DROP SCHEMA "Res cue" CASCADE')
     with bench.prepare(copy, dry=True) as whole:
         assert not whole.changed, whole.differences

@@ -43,7 +43,12 @@ _SEQUENCES = """
 SELECT n.nspname::text, k.relname::text, q.seqincrement
 FROM pg_depend d JOIN pg_sequence q ON q.seqrelid = d.objid
 JOIN pg_class k ON k.oid = d.objid JOIN pg_namespace n ON n.oid = k.relnamespace
-WHERE d.classid = 'pg_class'::regclass AND d.refobjid = %s::regclass AND d.deptype IN ('a', 'i')
+WHERE d.classid = 'pg_class'::regclass AND d.refobjid = %(table)s::regclass AND d.deptype IN ('a', 'i')
+UNION SELECT n.nspname::text, k.relname::text, q.seqincrement
+FROM pg_attrdef a JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = a.oid
+JOIN pg_sequence q ON q.seqrelid = d.refobjid
+JOIN pg_class k ON k.oid = d.refobjid JOIN pg_namespace n ON n.oid = k.relnamespace
+WHERE a.adrelid = %(table)s::regclass AND d.refclassid = 'pg_class'::regclass AND n.nspname = %(brought)s
 """
 
 
@@ -295,8 +300,9 @@ class _Work:
             )
 
     def _advance(self, table: str, sequences: Mapping[Name, tuple[int, bool]]) -> None:
-        """Sequences of the table give no number that the backup has seen."""
-        for schema, name, step in self.session.execute(_SEQUENCES, (table,)).fetchall():
+        """Sequences of the table, and those that came along, give no number that the backup has seen."""
+        given = {"table": table, "brought": self._place.name}
+        for schema, name, step in self.session.execute(_SEQUENCES, given).fetchall():
             source = self._place.source((schema, name))
             if source not in sequences:
                 continue

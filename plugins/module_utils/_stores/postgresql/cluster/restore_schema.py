@@ -13,11 +13,13 @@ import contextlib
 from collections.abc import Collection, Iterator
 from typing import Any, Optional
 
-from ...._core.errors import TargetError
+from ...._core.errors import InvalidRequest, TargetError
 from ..client import identifier, psycopg
 from .restore_state import Name
 
 _ASIDE = "day2_aside"
+_LONGEST = 63  # bytes of a name; PostgreSQL cuts off the rest
+_SYSTEM = ("pg_", "information_schema")
 _PRESENT = """
 SELECT 'TYPE', typname::text FROM pg_catalog.pg_type WHERE typnamespace = %(schema)s::regnamespace
 UNION ALL SELECT 'FUNCTION', proname || '(' || oidvectortypes(proargtypes) || ')' FROM pg_catalog.pg_proc
@@ -33,25 +35,31 @@ class OtherSchema:
     """Where tables of one schema go.
 
     :param name: of the schema; None: tables stay in theirs.
+    :raises InvalidRequest: no schema of users can have this name.
     """
 
     def __init__(self, session: Any, name: Optional[str], tables: Collection[Name]) -> None:
         self._session = session
+        if name is not None and (not 0 < len(name.encode()) <= _LONGEST or name.startswith(_SYSTEM) or "\0" in name):
+            raise InvalidRequest(
+                f"schema is {name!r}, which can't be the name of a schema.",
+                f"Set it to 1 to {_LONGEST} bytes that do not start with pg_.",
+            )
         (self._theirs,) = {schema for schema, _table in tables} if name is not None else {""}
-        self._name = name if name != self._theirs else None
+        self.name = name if name != self._theirs else None
 
     @property
     def elsewhere(self) -> bool:
         """Whether tables do not stay in their schema."""
-        return self._name is not None
+        return self.name is not None
 
     def of(self, table: Name) -> Name:
         """The table on the server."""
-        return table if self._name is None else (self._name, table[1])
+        return table if self.name is None else (self.name, table[1])
 
     def source(self, sequence: Name) -> Name:
         """The name in the backup of a sequence on the server."""
-        return (self._theirs, sequence[1]) if sequence[0] == self._name else sequence
+        return (self._theirs, sequence[1]) if sequence[0] == self.name else sequence
 
     @contextlib.contextmanager
     def named_like_theirs(self) -> Iterator[Collection[tuple[str, str]]]:
@@ -59,14 +67,14 @@ class OtherSchema:
 
         Returns the (kind, name) of its types, functions, sequences and collations. Raises TargetError.
         """
-        if self._name is None:
+        if self.name is None:
             yield ()
             return
         aside = self._exists(self._theirs)
         if aside:
             self._rename(self._theirs, _ASIDE)
-        if self._exists(self._name):
-            self._rename(self._name, self._theirs)
+        if self._exists(self.name):
+            self._rename(self.name, self._theirs)
         else:
             self._session.execute(f"CREATE SCHEMA {identifier(self._theirs)}")
         present = self._session.execute(_PRESENT, {"schema": identifier(self._theirs)}).fetchall()
@@ -74,11 +82,11 @@ class OtherSchema:
             yield {(kind, name) for kind, name in present}
         except (psycopg.errors.UndefinedObject, psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedTable) as exc:
             raise TargetError(
-                f"The tables can't be created in {self._name}: {exc.diag.message_primary}.",
+                f"The tables can't be created in {self.name}: {exc.diag.message_primary}.",
                 f"Definitions can't use extensions in {self._theirs} from another schema. Restore into another "
                 "database (database).",
             ) from exc
-        self._rename(self._theirs, self._name)
+        self._rename(self._theirs, self.name)
         if aside:
             self._rename(_ASIDE, self._theirs)
 
