@@ -116,7 +116,9 @@ def apply(ready: BackupPlan, progress: Progress) -> dict[str, Any]:
     request = ready.request
     current = ready.history.newest
     if ready.writes and ready.files is not None:
-        with undivided(request.stores, progress), Abandoning(request.stores):
+        known = set(ready.ids)
+        abandoning = Abandoning(request.stores, lambda: not set(request.repository.ids(request.name)) <= known)
+        with undivided(request.stores, progress), abandoning:
             current = publish(
                 request.repository,
                 ready.files,

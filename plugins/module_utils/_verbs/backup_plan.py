@@ -129,17 +129,19 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
             else:
                 staging = stack.enter_context(request.repository.stage(request.name, created))
                 files = files_of(request.repository, staging, request.compression)
-            with Abandoning(request.stores):
+        with Abandoning(request.stores):
+            if known is None:
                 taken = _read(request, files, scratch, progress)
-            known = _reason(request, history, taken, outdated)
-        reason, how = known
-        decisions = retained(history, request.keep)
-        if reason in WRITES:
-            new, created = _identified(everything, files, taken, created)
-            decisions = retained(history, request.keep, ((new, created, request.tags),))
-            _check_kept(request, new, decisions)
-            if check:
-                _check_space(request, taken, scratch, progress)
+                known = _reason(request, history, taken, outdated)
+            reason, how = known
+            decisions = retained(history, request.keep)
+            if reason in WRITES:
+                new, created = _identified(everything, files, taken, created)
+                decisions = retained(history, request.keep, ((new, created, request.tags),))
+                _check_kept(request, new, decisions)
+                if check:
+                    _check_space(request, taken, scratch, progress)
+            locked = _locked(request, decisions)
         yield BackupPlan(
             request,
             history,
@@ -153,7 +155,7 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
             created,
             started,
             decisions,
-            _locked(request, decisions),
+            locked,
         )
 
 

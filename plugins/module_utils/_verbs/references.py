@@ -99,10 +99,14 @@ def undivided(stores: Sequence[NamedStore], progress: Progress) -> contextlib.Ab
 
 
 class Abandoning:
-    """If the block fails, what stores have made elsewhere is removed, as no backup will refer to it."""
+    """If the block fails, what stores have made elsewhere is removed, as no backup will refer to it.
 
-    def __init__(self, stores: Sequence[NamedStore]) -> None:
+    :param published: whether a backup refers to it nevertheless; raises Day2Error if that is not known.
+    """
+
+    def __init__(self, stores: Sequence[NamedStore], published: Callable[[], bool] = lambda: False) -> None:
         self._stores = stores
+        self._published = published
 
     def __enter__(self) -> Abandoning:
         return self
@@ -114,12 +118,18 @@ class Abandoning:
         left: list[str] = []
         for store in [entry.store for entry in self._stores if isinstance(entry.store, Referring)]:
             try:
-                left.append(store.abandon())
+                left.append(self._abandon(store))
             except Cancelled as stopped:  # which is raised only once
                 ended = stopped
-                left.append(store.abandon())
+                left.append(self._abandon(store))
         said = " ".join(one for one in left if one)
         if said and isinstance(ended, TaskEnded):
             ended.message, ended.args = f"{ended.message} {said}", (f"{ended} {said}",)
         if ended is not exc:
             raise ended
+
+    def _abandon(self, store: Referring) -> str:
+        try:
+            return "" if self._published() else store.abandon()
+        except Day2Error as exc:
+            return f"What was made for this backup stays, as it may have been published: {exc.message}"

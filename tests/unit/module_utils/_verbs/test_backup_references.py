@@ -12,7 +12,7 @@ import signal
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -23,7 +23,10 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     RepositoryError,
     SourceError,
     TargetError,
+    Unreachable,
 )
+from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
+from ansible_collections.day2.ops.plugins.module_utils._repository.directory import DirectoryRepository
 from ansible_collections.day2.ops.plugins.module_utils._repository.directory_staging import DirectoryStaging
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.backup.native import NativeBackups
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.backup.settings import enable_recovery
@@ -561,3 +564,103 @@ def test_a_backup_that_is_stopped_while_it_is_published(
         account.backup()
     assert account.kept() == published(tmp_path)
     assert account.kept()
+
+
+class _Stopped:
+    """A task that is stopped once a call was answered, if it may be, and what AWS says in the answers to such calls."""
+
+    def __init__(self, operation: str, change: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answered, self.told, real, stopped = 0, False, Client.ask, self
+
+        def ask(client: Any, called: str, **arguments: Any) -> Any:
+            answer = real(client, called, **arguments)
+            if called == operation:
+                change(answer)
+                stopped.answered += 1
+            return answer
+
+        def check(progress: Any) -> None:
+            if stopped.answered and not stopped.told and not progress._critical:
+                stopped.told = True
+                raise Cancelled("Stopped: timeout (1h) was exceeded.")
+
+        monkeypatch.setattr(Client, "ask", ask)
+        monkeypatch.setattr(Progress, "check", check)
+
+
+def test_what_aws_still_makes_is_removed_once_it_can_be(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    account.create("things")
+    left = itertools.count()
+
+    def creating(answer: Any) -> None:
+        if next(left) < 3:
+            answer["BackupDescription"]["BackupDetails"]["BackupStatus"] = "CREATING"
+
+    with monkeypatch.context() as patched:
+        _Stopped("describe_backup", creating, patched)
+        with pytest.raises(Cancelled, match="timeout"):
+            account.backup()
+    assert next(left) > 3  # AWS removes none that it is making
+    assert account.kept() == set()
+
+    def refuse(_self: object, reference: Any) -> None:
+        raise SourceError(f"Removing {reference.arn}: AccessDeniedException.")
+
+    with monkeypatch.context() as patched:
+        left = itertools.count()
+        _Stopped("describe_backup", creating, patched)
+        patched.setattr(NativeBackups, "remove", refuse)
+        with pytest.raises(Cancelled, match="exceeded. Remove by hand what AWS keeps for this run: Removing arn:"):
+            account.backup()
+
+
+def test_a_restore_can_be_stopped_and_continued(
+    account: Account, told_origins: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.create("things")
+    account.backup()
+    new = f"new_{account.prefix}things"
+
+    def creating(answer: Any) -> None:
+        if answer["Table"]["TableName"] == new:
+            answer["Table"]["TableStatus"] = "CREATING"
+
+    with monkeypatch.context() as patched:
+        _Stopped("describe_table", creating, patched)
+        with pytest.raises(TargetError, match="exceeded.*AWS still makes it, and can't be stopped. Run again"):
+            account.restore()
+    assert new in told_origins
+    account.restore()
+    assert account.items(new) == [0, 1, 2]
+    with monkeypatch.context() as patched:
+        _Stopped("describe_table", lambda answer: answer["Table"].update(TableStatus="DELETING"), patched).told = True
+        for check in (True, False):
+            with pytest.raises(TargetError, match="can't be written to, as its status is DELETING"):
+                account.restore(check=check)
+
+
+def test_what_was_published_stays_in_aws(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    account.create("things")
+    real, ids = DirectoryStaging.publish, DirectoryRepository.ids
+
+    def publish(*given: Any) -> bool:
+        real(*given)
+        raise RepositoryError("The answer was lost.")
+
+    def unknown(*given: Any) -> Any:
+        if account.kept():
+            raise Unreachable("No connection.")
+        return ids(*given)
+
+    monkeypatch.setattr(DirectoryStaging, "publish", publish)
+    with pytest.raises(RepositoryError, match="The answer was lost.$"):
+        account.backup()
+    (arn,) = account.kept()
+    monkeypatch.undo()
+    assert account.backup()["reason"] == "recent"
+    account.boto.delete_backup(BackupArn=arn)
+    monkeypatch.setattr(DirectoryStaging, "publish", publish)
+    monkeypatch.setattr(DirectoryRepository, "ids", unknown)
+    with pytest.raises(RepositoryError, match="lost. What was made for this backup stays, as it may have been publ"):
+        account.backup()
+    assert len(account.kept()) == 1

@@ -19,6 +19,7 @@ from ..client import Client, describe_failure
 from ..tables import Table
 
 _SHORTEST, _LONGEST = 0.1, 5.0  # seconds between two questions
+_MAKING = 30.0  # seconds that a backup may take until it can be removed; usually one
 _NAMED = "day2-"  # what the names of our backups start with
 
 
@@ -115,6 +116,10 @@ class NativeBackups:
         :raises SourceError: it is another one, or can't be removed.
         """
         found = self._find(reference)
+        until = time.monotonic() + _MAKING
+        while found is not None and found["BackupDetails"]["BackupStatus"] == "CREATING" and time.monotonic() < until:
+            time.sleep(_SHORTEST)  # AWS removes none that it is making
+            found = self._find(reference)
         if found is None or found["BackupDetails"]["BackupStatus"] == "DELETED":
             return
         if not reference.label.startswith(_NAMED) or found["BackupDetails"]["BackupName"] != reference.label:

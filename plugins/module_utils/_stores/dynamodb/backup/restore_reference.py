@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Optional
 
-from ...._core.errors import Day2Error, InvalidRequest, RepositoryError, TargetError
+from ...._core.errors import InvalidRequest, RepositoryError, TargetError, TaskEnded
 from ...._core.progress import Progress
 from ...._core.units import format_time
 from ...base import Change, Copy, Restoration
 from ..tables import Table, drop_table, find_table
 from .native import Reference, ask, follow
 from .references import FILE, S3_EXPORT, engine_of, references_of
-from .settings import Addition, Settings, additions, differing, read_settings, settings_from, unprotect
+from .settings import Addition, Settings, additions, check_writable, differing, read_settings, settings_from, unprotect
 
 if TYPE_CHECKING:
     from .store import DynamodbStore
@@ -42,6 +42,7 @@ class ReferenceRestoration:
     def __init__(self, store: DynamodbStore, copy: Copy, only: Sequence[str]) -> None:
         _read(copy)
         self._progress = copy.progress
+        self._applied = False
         method = str(copy.details["method"])
         parameters = {} if method == S3_EXPORT else _overrides(store)
         references = _chosen(store, references_of(copy.details), only)
@@ -69,10 +70,12 @@ class ReferenceRestoration:
     def __enter__(self) -> Restoration:
         return self
 
-    def __exit__(self, *_exc: object) -> None:
-        """Nothing was prepared."""
+    def __exit__(self, kind: Optional[type[BaseException]], *_exc: object) -> None:
+        if kind is not None and not self._applied:  # something else has failed
+            _undo(self._tables)
 
-    def apply(self) -> None:
+    def build(self) -> None:
+        """All of it, as nothing is replaced, and as it can take hours: until `apply`, a task can be stopped."""
         changed = [one for one in self._tables if one.changed]
         self._progress.start(f"Restoring {len(changed)} DynamoDB tables in AWS", len(changed), "tables")
         try:
@@ -81,13 +84,16 @@ class ReferenceRestoration:
             for one in changed:
                 one.finish(self._progress)
                 self._progress.advance(1)
-        except Day2Error as exc:
-            problem = _undo(self._tables)
-            raise TargetError(f"{exc.message} {problem or 'The new tables were removed.'}", exc.hint) from exc
-        except BaseException:
-            _undo(self._tables)
+        except BaseException as exc:
+            made = any(one.made for one in self._tables)
+            said = _undo(self._tables) or ("The new tables were removed." if made else "")
+            if isinstance(exc, TaskEnded):
+                raise TargetError(f"{exc.message} {said}".rstrip(), exc.hint) from exc
             raise
         self.notes = self._notes()
+
+    def apply(self) -> None:
+        self._applied = True
 
     def undo(self) -> None:
         problem = _undo(self._tables)
@@ -115,6 +121,7 @@ class NewTable:
         if found is not None:
             self.check_origin(found)
             if not self.underway:
+                check_writable(found)
                 self._compare(found)
                 self.notes.append(
                     f"The DynamoDB table {self.name} was restored from this backup before. What was written to it "
@@ -148,7 +155,9 @@ class NewTable:
 
         def begun() -> bool:
             try:
-                self.begin()
+                with progress.critical():  # what AWS has begun is known to be ours
+                    self.begin()
+                    self.made = True
             except TargetError as exc:  # AWS restores 50 tables of an account at a time
                 if "LimitExceededException" not in exc.message or time.monotonic() > until:
                     raise
@@ -157,7 +166,6 @@ class NewTable:
             return True
 
         follow(progress, begun)
-        self.made = True
 
     def finish(self, progress: Progress) -> None:
         """Wait for the table, and give it the settings that AWS does not restore. Raises TargetError."""
@@ -183,6 +191,8 @@ class NewTable:
         if not self.made:
             return
         found = self._find()
+        if found is not None and found.status == "CREATING":
+            raise TargetError("AWS still makes it, and can't be stopped. Run again to continue, or remove it later.")
         if found is not None and found.described.get("DeletionProtectionEnabled"):
             unprotect(self.store.client, self.name)
         drop_table(self.store.client, self.name)
@@ -307,6 +317,6 @@ def _undo(tables: Sequence[NewTable]) -> str:
     for one in tables:
         try:
             one.undo()
-        except Day2Error as exc:
+        except TaskEnded as exc:
             problems.append(f"The new DynamoDB table {one.name} could not be removed: {exc.message}")
     return " ".join(problems)
