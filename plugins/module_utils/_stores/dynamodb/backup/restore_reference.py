@@ -70,8 +70,8 @@ class ReferenceRestoration:
     def __enter__(self) -> Restoration:
         return self
 
-    def __exit__(self, kind: Optional[type[BaseException]], *_exc: object) -> None:
-        if kind is not None and not self._applied:  # something else has failed
+    def __exit__(self, *exc: object) -> None:
+        if exc[0] is not None and not self._applied:  # something else has failed
             _undo(self._tables)
 
     def build(self) -> None:
