@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import Any, Optional
 
 from .._core.compression import choose
-from .._core.errors import SourceError
+from .._core.errors import Cancelled, SourceError
 from .._core.files import resolve
 from .._core.progress import Progress
 from .._repository.history import remember_confirmed, remember_verified
@@ -106,13 +106,31 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     if copies:  # after the lock of the set was released: they may take long
         from .copy_to import add_copies  # only here: see _stores/registry.py
 
-        add_copies(result, ready, copies, check, progress)
+        try:
+            add_copies(result, ready, copies, check, progress)
+        except Cancelled as exc:
+            if check or not result["changed"]:
+                raise
+            details = {key: value for key, value in result.items() if key not in ("msg", "diff")}
+            raise Cancelled(f"{exc.message} Before that: {result['msg']}", exc.hint, details) from exc
     result["duration_s"] = round(time.monotonic() - began, 3)
     return result
 
 
 def apply(ready: BackupPlan, progress: Progress) -> dict[str, Any]:
     """Carry out the plan. State is written after the work that it describes."""
+    made: list[Manifest] = []
+    try:
+        return _carry_out(ready, made, progress)
+    except Cancelled as exc:
+        if not made:
+            raise
+        message = f"{exc.message} Before that: the backup {made[0].id} was published."
+        raise Cancelled(message, exc.hint, {"changed": True}) from exc
+
+
+def _carry_out(ready: BackupPlan, made: list[Manifest], progress: Progress) -> dict[str, Any]:
+    """:param made: receives the backup that is published."""
     request = ready.request
     current = ready.history.newest
     if ready.writes and ready.files is not None:
@@ -131,6 +149,7 @@ def apply(ready: BackupPlan, progress: Progress) -> dict[str, Any]:
                 host=request.owner.host,
                 tags=request.tags,
             )
+            made.append(current)
     warnings = note(lambda: _remember(ready, current))
     kept = [*ready.kept, *([current.id] if current else [])]
     forget = forgetting(request.stores, ready.history.good)

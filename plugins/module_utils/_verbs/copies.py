@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import Callable, NamedTuple, Optional
 
 from .._core import host_key
-from .._core.errors import DamagedBackup, Day2Error, InvalidRequest, LeaseLost, NoSpace, RepositoryError
+from .._core.errors import Cancelled, DamagedBackup, Day2Error, InvalidRequest, LeaseLost, NoSpace, RepositoryError
 from .._core.files import LEAST
 from .._core.progress import Progress
 from .._repository.base import Repository
@@ -344,6 +344,8 @@ def apply(ready: CopyPlan, progress: Progress) -> Copied:
         try:
             copied.append(_copy(copying, one))
             ids[one.id] = copied[-1].id
+        except Cancelled as exc:
+            raise _stopped(exc, request, copied) from exc
         except LeaseLost as exc:  # what was copied until then is there, and is told
             failed[one.manifest.id] = str(exc)
             break
@@ -361,6 +363,16 @@ def apply(ready: CopyPlan, progress: Progress) -> Copied:
     kept = [one.id for one in ready.history.entries if one.id not in unwanted]
     removed, more = carry_out(request.target, request.name, [*kept, *(one.id for one in copied)], removals)
     return Copied(copied, failed, removed, [*warnings, *more], ids)
+
+
+def _stopped(exc: Cancelled, request: CopyRequest, copied: Sequence[Manifest]) -> Cancelled:
+    """A cancellation, with what was copied before it."""
+    if not copied:
+        return Cancelled(exc.message, exc.hint, exc.details)
+    ids = ", ".join(one.id for one in copied)
+    return Cancelled(
+        f"{exc.message} Before that: copied {ids} to {request.target.location}.", exc.hint, {"changed": True}
+    )
 
 
 def _copy(copying: Copying, wanted: Wanted) -> Manifest:

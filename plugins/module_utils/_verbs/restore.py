@@ -306,7 +306,7 @@ def apply(ready: RestorePlan) -> Optional[Manifest]:
                     raise TargetError(f"{first} {problem}") from exc  # its hint may say that nothing was changed
                 raise
     except Cancelled as exc:  # recorded before, raised now that the work is done
-        raise Cancelled(f"{exc.message} {message_of(ready, check=False)}") from exc
+        raise Cancelled(f"{exc.message} {message_of(ready, check=False)}", details={"changed": True}) from exc
     return safety
 
 

@@ -350,3 +350,21 @@ def test_safety_backups_of_another_host_are_copied_with_the_others(
     done = copy(which="all", keep={"last": 2})
     assert {one["id"] for one in done["copied"]} == {backups[1], made["id"]}
     assert done["not_kept"] == [backups[0]]
+
+
+def test_a_task_that_is_stopped_tells_what_it_has_copied(
+    copy: Copy, backups: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = copying.Copying.copy
+
+    def stopped(self: copying.Copying, backup: str) -> Any:
+        if backup == backups[1]:
+            raise Cancelled("Stopped: it received SIGTERM.")
+        return real(self, backup)
+
+    monkeypatch.setattr(copying.Copying, "copy", stopped)
+    with pytest.raises(Cancelled) as told:
+        copy(which="all")
+    assert f"Before that: copied {backups[0]} to {tmp_path / 'copies'}." in str(told.value)
+    assert told.value.details == {"changed": True}
+    assert DirectoryRepository(str(tmp_path / "copies")).ids("app") == backups[:1]

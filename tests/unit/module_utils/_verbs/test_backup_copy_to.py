@@ -13,10 +13,12 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest, RepositoryError
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled, InvalidRequest, RepositoryError
 from ansible_collections.day2.ops.plugins.module_utils._core.files import LEAST
+from ansible_collections.day2.ops.plugins.module_utils._repository.copying import Copying
 from ansible_collections.day2.ops.plugins.module_utils._repository.directory import DirectoryRepository
 from ansible_collections.day2.ops.plugins.module_utils._repository.history import read_history
+from ansible_collections.day2.ops.plugins.module_utils._verbs import backup as backups
 from ansible_collections.day2.ops.plugins.module_utils._verbs import copy_to
 
 Backup = Callable[..., dict[str, Any]]
@@ -262,3 +264,34 @@ def test_a_missing_program_fails_the_copy_and_not_the_backup(
         run("backup", False, source=document.store, copy_to=places, compression="gzip")
     assert ids(tmp_path / "backups") == ids(tmp_path / "two") == [caught.value.details["backup"]["id"]]
     assert [one["failed"] for one in caught.value.details["copies"]] == [True, False]
+
+
+def test_a_task_that_is_stopped_while_it_copies_tells_what_it_has_made(
+    backup: Backup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Copying.copy
+
+    def stopped(self: Copying, *arguments: Any) -> Any:
+        if self.target.location.endswith("two"):
+            raise Cancelled("Stopped: it received SIGTERM.")
+        return real(self, *arguments)
+
+    monkeypatch.setattr(Copying, "copy", stopped)
+    with pytest.raises(Cancelled, match="^Stopped: it received SIGTERM. Before that: Backed up ") as told:
+        backup(records=1)
+    assert told.value.details["changed"]
+    assert [told.value.details["backup"]["id"]] == ids(tmp_path / "backups") == ids(tmp_path / "one")
+
+
+def test_a_task_that_is_stopped_after_the_backup_tells_of_it(
+    backup: Backup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_arguments: Any) -> Any:
+        raise Cancelled("Stopped: it received SIGTERM.")
+
+    monkeypatch.setattr(backups, "carry_out", stopped)
+    with pytest.raises(Cancelled) as told:
+        backup(records=1)
+    (made,) = ids(tmp_path / "backups")
+    assert f"Before that: the backup {made} was published." in str(told.value)
+    assert told.value.details == {"changed": True}
