@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from typing import IO, Optional
 
 _F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ exists from Python 3.10 on
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def environment(**extra: str) -> dict[str, str]:
     """The environment of the caller with messages in English, a PATH, and `extra` (secrets go here)."""
     result = {**os.environ, "LC_ALL": "C", **extra}
-    result["PATH"] = result.get("PATH") or _PATH
+    result["PATH"] = result.get("PATH") or PATH
     return result
 
 

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Sequence
 from typing import Any, Optional
 
 from .._core.errors import Day2Error, InvalidRequest
+from .._core.programs import PATH, environment
 from .._core.specs import MASK, masked, secrets_in
 from .._verbs.registry import VERBS, find_verb
 from . import journal
@@ -80,12 +82,21 @@ def check_jobs(wanted: Sequence[str]) -> int:
             request_from = getattr(find_verb(job.verb), "request_from", None)
             if request_from:
                 request_from(values)
+            _check_programs(job)
             if job.ping or job.notify:
                 _check_told(job)
         except Day2Error as exc:
             complain(f"{name}: {exc}")
             code = STATUSES[journal.WRONG]
     return code
+
+
+def _check_programs(job: Job) -> None:
+    """Of hooks and channels. The PATH may be shorter than that of units."""
+    argvs = [*job.hooks.values(), *(one["argv"] for one in job.notify if one["type"] == "command")]
+    for program in sorted({argv[0] for argv in argvs}):
+        if not shutil.which(program, path=f"{environment()['PATH']}:{PATH}"):
+            raise WrongJob(f"The program {program} does not exist or is not executable.")
 
 
 def _check_told(job: Job) -> None:

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
+from .._core.errors import InvalidRequest
 from .channel import credentials_of
 from .command import run_command
 from .mail import send_mail
@@ -22,11 +24,13 @@ Credential = Callable[[str], str]  # the secret with a name
 
 
 def check_secrets(settings: Mapping[str, Any], credential: Credential) -> None:
-    """Raises InvalidRequest if a credential is missing or cannot be used."""
+    """Raises InvalidRequest if a credential or a file is missing or cannot be used."""
     for name in credentials_of(settings):
         credential(name)
     if settings.get("url"):
         check_url(credential(settings["url"]), settings["url"])
+    if settings.get("ca") and not os.path.isfile(settings["ca"]):
+        raise InvalidRequest(f"ca: There is no file {settings['ca']}.")
 
 
 def ping_sender(

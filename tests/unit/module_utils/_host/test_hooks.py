@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._core import host_state
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled, InvalidRequest
 from ansible_collections.day2.ops.plugins.module_utils._host import run as runs
+from ansible_collections.day2.ops.plugins.module_utils._host import show
 from ansible_collections.day2.ops.plugins.module_utils._host.hooks import HOOKS, checked_hooks, run_hook
 from ansible_collections.day2.ops.plugins.module_utils._host.places import JOBS_VARIABLE
 
@@ -104,6 +105,21 @@ def test_a_program_that_does_not_exist(here: Host) -> None:
     here.old_files(hooks={"before": ["/does/not/exist"]})
     assert runs.run("old", False) == 1
     assert here.runs()[0]["msg"].startswith("The hook before can't be run: /does/not/exist: ")
+
+
+def test_what_is_missing_is_found_before(here: Host, capsys: pytest.CaptureFixture[str]) -> None:
+    here.secret("u", "https://example.com/x")
+    webhook = {"name": "a", "type": "webhook", "url": "u", "ca": "/does/not/exist.pem"}
+    here.old_files("a", hooks={"before": ["sh"], "after": ["/does/not/exist"]})
+    here.old_files("b", notify=[{"name": "a", "type": "command", "argv": ["page-nobody"]}])
+    here.old_files("c", notify=[webhook])
+    here.old_files("d", hooks={"before": ["sh"]})
+    assert show.check_jobs([]) == 78
+    assert capsys.readouterr().err.splitlines() == [
+        "a: The program /does/not/exist does not exist or is not executable.",
+        "b: The program page-nobody does not exist or is not executable.",
+        "c: ca: There is no file /does/not/exist.pem.",
+    ]
 
 
 def test_sigterm_when_the_work_has_ended(here: Host, monkeypatch: pytest.MonkeyPatch) -> None:
