@@ -101,8 +101,15 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     for one in copies:
         if isinstance(one, Destination):
             check_apart(one.repository, request.stores)
-    with plan(request, check, progress) as ready:
-        result = preview(ready) if check else apply(ready, progress)
+    made: list[Manifest] = []
+    try:
+        with plan(request, check, progress) as ready:
+            result = preview(ready) if check else apply(ready, made, progress)
+    except Cancelled as exc:
+        if not made:
+            raise
+        message = f"{exc.message} Before that: the backup {made[0].id} was published."
+        raise Cancelled(message, exc.hint, {"changed": True}) from exc
     if copies:  # after the lock of the set was released: they may take long
         from .copy_to import add_copies  # only here: see _stores/registry.py
 
@@ -117,20 +124,11 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     return result
 
 
-def apply(ready: BackupPlan, progress: Progress) -> dict[str, Any]:
-    """Carry out the plan. State is written after the work that it describes."""
-    made: list[Manifest] = []
-    try:
-        return _carry_out(ready, made, progress)
-    except Cancelled as exc:
-        if not made:
-            raise
-        message = f"{exc.message} Before that: the backup {made[0].id} was published."
-        raise Cancelled(message, exc.hint, {"changed": True}) from exc
+def apply(ready: BackupPlan, made: list[Manifest], progress: Progress) -> dict[str, Any]:
+    """Carry out the plan. State is written after the work that it describes.
 
-
-def _carry_out(ready: BackupPlan, made: list[Manifest], progress: Progress) -> dict[str, Any]:
-    """:param made: receives the backup that is published."""
+    :param made: receives the backup that is published.
+    """
     request = ready.request
     current = ready.history.newest
     if ready.writes and ready.files is not None:

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
 
@@ -295,3 +297,22 @@ def test_a_task_that_is_stopped_after_the_backup_tells_of_it(
     (made,) = ids(tmp_path / "backups")
     assert f"Before that: the backup {made} was published." in str(told.value)
     assert told.value.details == {"changed": True}
+
+
+def test_a_task_that_is_stopped_as_it_ends_tells_of_the_backup(
+    run: Any, document: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = DirectoryRepository.lock
+
+    @contextlib.contextmanager
+    def lock(*arguments: Any) -> Iterator[Any]:
+        with real(*arguments) as notes:
+            yield notes
+        raise Cancelled("Stopped: it received SIGTERM.")
+
+    document.fill(1, settle=False)
+    monkeypatch.setattr(DirectoryRepository, "lock", lock)
+    with pytest.raises(Cancelled) as told:
+        run("backup", source=document.store)
+    (made,) = ids(tmp_path / "backups")
+    assert f"Before that: the backup {made} was published." in str(told.value)
