@@ -206,7 +206,9 @@ class PostgresqlOptimizer:
     def _check_density(self, name: str) -> None:
         """Measure it again: before VACUUM, this was an estimate."""
         density = self._density(name)
-        if not isinstance(density, float) or density >= self._below.get(name, _FILLED):
+        if not isinstance(density, float):
+            raise NotDone("it is gone, or how full its leaf pages are can't be measured any more")
+        if density >= self._below.get(name, _FILLED):
             raise NotDone(f"it is not worth it any more: its leaf pages are {density} % full")
 
     def _drop_own(self, name: str) -> None:

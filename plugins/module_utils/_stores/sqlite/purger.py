@@ -12,6 +12,7 @@ import marshal
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Optional
 
 from ..._core.errors import SourceError, TargetError, Violation
@@ -294,11 +295,15 @@ def _marks(values: Sequence[Any]) -> tuple[list[str], list[Any]]:
     """The placeholders of values, and these as SQLite takes them."""
     if all(value.__class__ is int for value in values):
         return ["?"] * len(values), list(values)
-    marks, given = [], []
+    marks: list[str] = []
+    given: list[Any] = []
     for value in values:
         odd = isinstance(value, str) and not value.isascii() and _is_odd(value)
         marks.append("CAST(? AS TEXT)" if odd else "?")
-        given.append(AnyText(value.encode("utf-8", "surrogateescape")) if odd else value)
+        if odd:
+            given.append(AnyText(value.encode("utf-8", "surrogateescape")))
+        else:  # a work list has infinite numbers as Decimal
+            given.append(float(value) if isinstance(value, Decimal) else value)
     return marks, given
 
 

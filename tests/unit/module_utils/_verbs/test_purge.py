@@ -445,11 +445,11 @@ def test_keys_of_all_kinds_in_one_column(run: Purge, stores: Stores) -> None:
     connection = sqlite3.connect(store["path"])
     with connection:
         connection.execute("CREATE TABLE events (k PRIMARY KEY, at TEXT, v)")
-        for key in ("1", "2.5", "2", "x'31'", "'1'", "CAST(x'ff41' AS TEXT)", "'b'"):
+        for key in ("1", "2.5", "2", "9e999", "-9e999", "x'31'", "'1'", "CAST(x'ff41' AS TEXT)", "'b'"):
             connection.execute(f"INSERT INTO events VALUES ({key}, '{OLD}', 9223372036854775807)")
         connection.execute(f"INSERT INTO events VALUES (1.5, '{NEW}', 0)")
     connection.close()
-    assert run(store)["deleted"] == 7
+    assert run(store)["deleted"] == 9
     assert sql(store, "SELECT k FROM events") == [(1.5,)]
 
 
