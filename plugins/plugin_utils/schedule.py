@@ -292,6 +292,8 @@ def _cron(name: str, given: Mapping[str, Any], program: str, timeout: float, del
 
 def _timer(job: Mapping[str, Any], given: Mapping[str, Any], delay: float) -> str:
     calendars = given["on_calendar"] if isinstance(given["on_calendar"], list) else [given["on_calendar"]]
+    if not calendars or not all(isinstance(one, str) and one.strip() for one in calendars):
+        raise InvalidRequest("on_calendar is not a time or a list of times.", "Write for example *-*-* 02:30:00.")
     lines = [
         "# Written by the role day2.ops.schedule.",
         "[Unit]",
