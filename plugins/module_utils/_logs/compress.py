@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Callable, NamedTuple, Union
 
 from .._core.compress_file import Prepared, be_nice, compress_file, discard_prepared, finish, prepare, publish
@@ -64,17 +64,19 @@ def _compress_small(
             _note(job, outcome)
         progress.check()
         return
+    pending = [(job, pool.submit(_prepared, job, compression, progress)) for job in jobs]
     done: list[tuple[Job, Prepared]] = []
-    for job, outcome in zip(jobs, pool.map(lambda job: _prepared(job, compression, progress), jobs)):
-        if isinstance(outcome, Prepared):
-            done.append((job, outcome))
-        elif not isinstance(outcome, Cancelled):  # reported by the check that follows
-            job.log.catch(outcome)
     try:
+        for job, future in pending:
+            outcome = future.result()
+            if isinstance(outcome, Prepared):
+                done.append((job, outcome))
+            elif not isinstance(outcome, Cancelled):  # reported by the check that follows
+                job.log.catch(outcome)
         progress.check()
         _sync({one.target.fd: one.target for _job, one in done}, everything=True)
-    except TaskEnded as exc:
-        for job, one in done:
+    except TaskEnded as exc:  # a signal may have interrupted the wait for one
+        for job, one in _ended(pending):
             discard_prepared(one.target, one.temporary)
             job.log.fail(exc)
         if isinstance(exc, Cancelled):
@@ -82,6 +84,13 @@ def _compress_small(
         return
     with progress.critical():
         _put_in_place(done)
+
+
+def _ended(pending: Sequence[tuple[Job, Future[Outcome]]]) -> list[tuple[Job, Prepared]]:
+    """Begin no other, wait for those that have begun, and return all that were prepared."""
+    begun = [(job, future) for job, future in pending if not future.cancel()]
+    found = [(job, future.result()) for job, future in begun]
+    return [(job, one) for job, one in found if isinstance(one, Prepared)]
 
 
 def _put_in_place(done: Sequence[tuple[Job, Prepared]]) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import TaskEnded
 from ansible_collections.day2.ops.plugins.module_utils._verbs.logs import rotate as log_rotate
 from tests.unit.module_utils.verbs import run_verb
 
@@ -64,8 +64,8 @@ def tree(folder: Path) -> dict[str, Any]:
     return {one.name: one.read_bytes() if one.is_file() else None for one in folder.iterdir()}
 
 
-def failing(**params: Any) -> Day2Error:
-    with pytest.raises(Day2Error) as caught:
+def failing(**params: Any) -> TaskEnded:
+    with pytest.raises(TaskEnded) as caught:
         rotate(**params)
     return caught.value
 

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled
 from ansible_collections.day2.ops.plugins.module_utils._logs import apply as apply_module
+from ansible_collections.day2.ops.plugins.module_utils._logs import compress as compress_module
 from ansible_collections.day2.ops.plugins.module_utils._logs import rotate as rotate_module
 from ansible_collections.day2.ops.tests.unit.module_utils._logs.conftest import (
     Writer,
@@ -147,3 +151,24 @@ def test_planted_leftovers_go(logs: Path) -> None:
     (logs / ".day2-other.log.copy.00000000").touch()
     rotate(paths=[logs / "*"], compression="none")
     assert names(logs) == [".day2-other.log.copy.00000000", "app.log", "app.log.1", "x" * 210, "x" * 210 + ".1"]
+
+
+def test_a_run_that_is_stopped_leaves_no_part_of_a_file(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(12):
+        (logs / f"{number}.log").write_text("one\n")
+    calls, real = itertools.count(1), compress_module.prepare
+
+    def prepare(*arguments: Any, **more: Any) -> Any:
+        done = real(*arguments, **more)
+        if next(calls) == 6:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+        return done
+
+    monkeypatch.setattr(compress_module, "prepare", prepare)
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        error = failing(paths=[logs / "*.log"])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert isinstance(error, Cancelled)
+    assert [name for name in os.listdir(logs) if name.startswith(".day2")] == []
