@@ -210,6 +210,25 @@ _REFERENCE = mapping(
     dict.fromkeys(("name", "table", "table_arn", "table_id", "arn", "label", "created"), text),
     {"bytes": maybe(_SIZE), "items": maybe(_SIZE)},
 )
+_KEY = listed(mapping({"AttributeName": text, "KeyType": text}), least=1)
+_INDEXES = listed(mapping({"IndexName": text, "KeySchema": _KEY}))
+_TABLE_SETTINGS = mapping(
+    {
+        "arguments": mapping(
+            {"AttributeDefinitions": listed(mapping({"AttributeName": text})), "KeySchema": _KEY},
+            {
+                "GlobalSecondaryIndexes": _INDEXES,
+                "LocalSecondaryIndexes": _INDEXES,
+                "Tags": listed(mapping({"Key": text, "Value": text})),
+            },
+        ),
+        "ttl": text,
+        "recovery_period": maybe(whole(1)),
+        "deletion_protection": truth,
+        "unseen": listed(text),
+        "elsewhere": listed(text),
+    }
+)
 _DETAILS = mapping(
     {},
     {
@@ -234,6 +253,9 @@ def _details(value: Any, where: str) -> None:
     _DETAILS(value, where)
     if any(key in value for key in _OWNERSHIP):  # an owner is valid as a whole or not at all
         mapping(_OWNERSHIP)(value, where)
+    if value.get("references"):  # each has the settings of its table
+        tables = {one["name"]: mapping({"settings": _TABLE_SETTINGS}) for one in value["references"]}
+        mapping({"method": one_of("native", "s3_export"), "tables": mapping(tables)})(value, where)
 
 
 _PIECE: Mapping[str, _Rule] = {"path": data_path, "bytes": _SIZE, "sha256": DIGEST}

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import signal
@@ -19,6 +20,7 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._core.aws import Refused
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     Cancelled,
+    DamagedBackup,
     InvalidRequest,
     RepositoryError,
     SourceError,
@@ -28,9 +30,15 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._repository.directory import DirectoryRepository
 from ansible_collections.day2.ops.plugins.module_utils._repository.directory_staging import DirectoryStaging
+from ansible_collections.day2.ops.plugins.module_utils._repository.manifest import parse
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.backup.native import NativeBackups
-from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.backup.settings import enable_recovery
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.backup.references import references_of
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.backup.settings import (
+    enable_recovery,
+    settings_from,
+)
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.client import Client
+from tests.faults.test_tampered_manifest import changed, places, sealed
 from tests.services.botocore_loader import one_loader
 from tests.services.s3 import CREDENTIALS, REGION, ministack
 from tests.unit.module_utils._verbs.conftest import Run
@@ -664,3 +672,23 @@ def test_what_was_published_stays_in_aws(account: Account, monkeypatch: pytest.M
     with pytest.raises(RepositoryError, match="lost. What was made for this backup stays, as it may have been publ"):
         account.backup()
     assert len(account.kept()) == 1
+
+
+def test_a_manifest_that_somebody_rewrote_is_refused_in_words(account: Account, tmp_path: Path) -> None:
+    """Each value of what belongs to the references is replaced and removed, with digests that fit."""
+    account.create("things", Tags=[{"Key": "team", "Value": "ops"}])
+    account.backup()
+    (path,) = tmp_path.glob("backups/app/*/manifest.json")
+    document, refused = json.loads(path.read_text()), 0
+    (part,) = [number for number, step in enumerate(document["sources"]) if step["details"]]
+    for place in places(document["sources"][part]["details"]):
+        for value in (None, {}, [], "x", 2**40):
+            manifest, sums = sealed(changed(document, ("sources", part, "details", *place), value, value is None))
+            try:
+                details = parse(path.parent.name, manifest, sums).sources[part].details
+            except DamagedBackup:
+                refused += 1
+                continue
+            for one in references_of(details):
+                settings_from(details["tables"][one.name]["settings"]).identity
+    assert refused > 50

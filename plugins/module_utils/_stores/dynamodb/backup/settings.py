@@ -79,7 +79,8 @@ class Settings(NamedTuple):
 
 def settings_from(value: Mapping[str, Any]) -> Settings:
     """Of a manifest."""
-    return Settings(**{**value, "unseen": tuple(value["unseen"]), "elsewhere": tuple(value["elsewhere"])})
+    fields = {name: value[name] for name in Settings._fields}
+    return Settings(**{**fields, "unseen": tuple(value["unseen"]), "elsewhere": tuple(value["elsewhere"])})
 
 
 def read_settings(client: Client, table: Table) -> Settings:
