@@ -690,5 +690,5 @@ def test_a_manifest_that_somebody_rewrote_is_refused_in_words(account: Account, 
                 refused += 1
                 continue
             for one in references_of(details):
-                settings_from(details["tables"][one.name]["settings"]).identity
+                assert settings_from(details["tables"][one.name]["settings"]).identity
     assert refused > 50
