@@ -797,7 +797,7 @@ def test_what_is_locked_stays_until_then_and_goes_after_that(lockable: str) -> N
 
 
 def test_a_copy_that_goes_on_also_locks_what_was_there(lockable: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    one, sizes, keys_locked = locked(lockable, days=2 / 86400), {"data/one": 3, "data/two": 3}, set()
+    one, sizes, keys_locked = locked(lockable, days=2), {"data/one": 3, "data/two": 3}, set()
     retain = S3Objects.retain
 
     def noted(self: S3Objects, keys: Any, seconds: float, mode: str) -> datetime:
