@@ -189,12 +189,11 @@ def test_a_host_without_systemd(check: Check, monkeypatch: pytest.MonkeyPatch, t
 @pytest.fixture
 def time_server() -> Iterator[Callable[[float, int], int]]:
     """`time_server(offset, stratum)`: the port of an NTP server whose clock goes wrong by so many seconds."""
-    sockets = []
+    started = []
 
     def start(offset: float, stratum: int) -> int:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.bind(("127.0.0.1", 0))
-        sockets.append(sock)
 
         def stamp() -> bytes:
             now = time.time() + offset + 2208988800
@@ -202,21 +201,25 @@ def time_server() -> Iterator[Callable[[float, int], int]]:
 
         def loop() -> None:
             while True:
-                try:
-                    query, peer = sock.recvfrom(100)
-                except OSError:
+                query, peer = sock.recvfrom(100)
+                if not query:
                     return
                 arrived = stamp()
                 sock.sendto(b"\x24" + b"x" * 47, peer)  # somebody else's answer
                 answer = bytes([0x24, stratum, 3, 0xEC]) + b"\0" * 12 + stamp() + query[40:48] + arrived + stamp()
                 sock.sendto(answer, peer)
 
-        threading.Thread(target=loop, daemon=True).start()
+        thread = threading.Thread(target=loop, daemon=True)
+        thread.start()
+        started.append((sock, thread))
         port: int = sock.getsockname()[1]
         return port
 
     yield start
-    for sock in sockets:
+    for sock, thread in started:
+        # Its thread must not read any more: another socket may get its number.
+        sock.sendto(b"", sock.getsockname())
+        thread.join()
         sock.close()
 
 

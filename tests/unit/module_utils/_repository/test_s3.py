@@ -750,8 +750,8 @@ def lockable(address: str, tmp_path: Path) -> Iterator[str]:
         yield params["repository"]
 
 
-def locked(address: str, days: float = 30, mode: str = "governance") -> RemoteRepository:
-    return RemoteRepository(objects(address), 0, Locking(days * 86400, mode))
+def locked(address: str, days: float = 30, mode: str = "governance", grace: float = 0) -> RemoteRepository:
+    return RemoteRepository(objects(address), grace, Locking(days * 86400, mode))
 
 
 @pytest.mark.parametrize("mode", ["governance", "compliance"])
@@ -797,7 +797,7 @@ def test_what_is_locked_stays_until_then_and_goes_after_that(lockable: str) -> N
 
 
 def test_a_copy_that_goes_on_also_locks_what_was_there(lockable: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    one, sizes, keys_locked = locked(lockable, days=2), {"data/one": 3, "data/two": 3}, set()
+    one, sizes, keys_locked = locked(lockable, days=2, grace=GRACE), {"data/one": 3, "data/two": 3}, set()
     retain = S3Objects.retain
 
     def noted(self: S3Objects, keys: Any, seconds: float, mode: str) -> datetime:
