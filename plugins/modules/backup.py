@@ -347,7 +347,7 @@ backup:
               description: Its size according to AWS. V(none) if this is unknown.
               type: int
               sample: 52428800
-            items:
+            records:
               description: Number of items in an export. V(none) for others.
               type: int
               sample: 1250

@@ -93,7 +93,8 @@ options:
     choices: [none, full, incremental]
   window:
     description:
-      - When the database may be locked. With it, C(VACUUM) of PostgreSQL also truncates tables, which locks them briefly. Outside of this time, nothing is done, and the task succeeds.
+      - When the database may be locked. With it, C(VACUUM) of PostgreSQL also truncates tables, which locks them briefly.
+        Outside of this time, nothing is done, and the task succeeds.
       - A step only starts if its predicted time fits. It is stopped at the end of the window, and has changed nothing then,
         except that the last part of C(VACUUM) can't be interrupted.
     type: dict

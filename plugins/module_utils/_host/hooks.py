@@ -40,7 +40,7 @@ def run_hook(hooks: Mapping[str, list[str]], name: str, variables: Mapping[str, 
     # Not a pipe, whose end would have to be waited for: a hook may leave a service running.
     with open(os.memfd_create("output"), "r+b") as output:
         try:
-            status = subprocess.run(
+            status = subprocess.run(  # pylint: disable=ansible-bad-function
                 argv,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -21,7 +21,7 @@ def run_command(argv: Sequence[str], text: str, variables: Mapping[str, str], se
     # Not a pipe, whose end would have to be waited for: it may leave a program running.
     with open(os.memfd_create("errors"), "r+b") as errors:
         try:
-            status = subprocess.run(
+            status = subprocess.run(  # pylint: disable=ansible-bad-function
                 list(argv),
                 input=text.encode("utf-8", "replace"),
                 stdout=subprocess.DEVNULL,

@@ -30,7 +30,7 @@ def check_secrets(settings: Mapping[str, Any], credential: Credential) -> None:
     if settings.get("url"):
         check_url(credential(settings["url"]), settings["url"])
     if settings.get("ca") and not os.path.isfile(settings["ca"]):
-        raise InvalidRequest(f"ca: There is no file {settings['ca']}.")
+        raise InvalidRequest(f"ca: {settings['ca']} does not exist, or is not a file.")
 
 
 def ping_sender(

@@ -323,7 +323,7 @@ def _statistics(connection: sqlite3.Connection) -> dict[str, int]:
         return {}
     found: dict[str, int] = {}
     for table, words in connection.execute("SELECT tbl, stat FROM sqlite_stat1").fetchall():
-        first = str(words).split(" ")[0]
+        first = str(words).split(" ", maxsplit=1)[0]
         if first.isdigit():  # partial indexes have fewer
             found[table] = max(found.get(table, 0), int(first))
     return found

@@ -118,7 +118,7 @@ def test_what_is_missing_is_found_before(here: Host, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err.splitlines() == [
         "a: The program /does/not/exist does not exist or is not executable.",
         "b: The program page-nobody does not exist or is not executable.",
-        "c: ca: There is no file /does/not/exist.pem.",
+        "c: ca: /does/not/exist.pem does not exist, or is not a file.",
     ]
 
 

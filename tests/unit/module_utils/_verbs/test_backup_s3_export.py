@@ -131,7 +131,7 @@ def test_an_export_is_made_verified_imported_and_removed(account: Account) -> No
     assert done["changed"]
     assert done["backup"]["kind"] == "reference"
     (reference,) = done["backup"]["sources"][0]["references"]
-    assert reference["items"] == 3
+    assert reference["records"] == 3
     folder = reference["label"][len(f"s3://{account.bucket}/") :]
     assert len(account.objects()) == 7
     assert all(one.startswith(folder) for one in account.objects())

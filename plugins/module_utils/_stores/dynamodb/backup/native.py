@@ -27,8 +27,8 @@ class Reference(NamedTuple):
     """What a backup of one collection refers to.
 
     `arn` and `label` are the identifier and the name that the backup has in AWS; of an export, the label is its address
-    in S3. `created` is ISO 8601, `bytes` the size according to AWS, `items` the number of items in an export; both can
-    be None.
+    in S3. `created` is ISO 8601, `bytes` the size according to AWS, `records` the number of items in an export; both
+    can be None.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Reference(NamedTuple):
     label: str
     created: str
     bytes: Optional[int] = None
-    items: Optional[int] = None
+    records: Optional[int] = None
 
     def to_json(self) -> dict[str, Any]:
         """For the manifest."""

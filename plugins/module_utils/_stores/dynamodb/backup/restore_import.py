@@ -79,9 +79,9 @@ class ImportedTable(NewTable):
                 "Its log group /aws-dynamodb/imports has the items that were refused.",
             )
         imported = int(told.get("ImportedItemCount") or 0)
-        if self.reference.items is not None and imported != self.reference.items:
+        if self.reference.records is not None and imported != self.reference.records:
             raise TargetError(
-                f"AWS imported {imported} of {self.reference.items} items into the DynamoDB table {self.name}.",
+                f"AWS imported {imported} of {self.reference.records} items into the DynamoDB table {self.name}.",
                 "Its log group /aws-dynamodb/imports has the items that were refused.",
             )
 

@@ -102,7 +102,7 @@ class S3Exports:
         if told["ExportStatus"] != "COMPLETED":
             trouble = f"{told.get('FailureCode') or told['ExportStatus']}: {told.get('FailureMessage') or 'no reason'}"
         reference = reference._replace(
-            bytes=int(told["BilledSizeBytes"]) if "BilledSizeBytes" in told else None, items=told.get("ItemCount")
+            bytes=int(told["BilledSizeBytes"]) if "BilledSizeBytes" in told else None, records=told.get("ItemCount")
         )
         trouble = trouble or self.trouble(reference)
         if trouble:
@@ -123,8 +123,8 @@ class S3Exports:
                 if objects[one.key] != one.etag:
                     return f"{one.key} in {place.bucket} was changed since it was exported"
             items = sum(one.items for one in files)
-            if reference.items is not None and items != reference.items:
-                return f"the files of {place.address} have {items} items instead of {reference.items}"
+            if reference.records is not None and items != reference.records:
+                return f"the files of {place.address} have {items} items instead of {reference.records}"
         except _Wrong as exc:
             return str(exc)
         return ""

@@ -79,7 +79,7 @@ class OtherSchema:
             self._session.execute(f"CREATE SCHEMA {identifier(self._theirs)}")
         present = self._session.execute(_PRESENT, {"schema": identifier(self._theirs)}).fetchall()
         try:
-            yield {(kind, name) for kind, name in present}
+            yield set(present)
         except (psycopg.errors.UndefinedObject, psycopg.errors.UndefinedFunction, psycopg.errors.UndefinedTable) as exc:
             raise TargetError(
                 f"The tables can't be created in {self.name}: {exc.diag.message_primary}.",
