@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Optional
 
+_LONGEST = 10_000  # bytes of what a program has printed last
 _F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ exists from Python 3.10 on
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -20,6 +22,31 @@ def environment(**extra: str) -> dict[str, str]:
     result = {**os.environ, "LC_ALL": "C", **extra}
     result["PATH"] = result.get("PATH") or PATH
     return result
+
+
+def run_to_end(
+    argv: Sequence[str], variables: Mapping[str, str], data: bytes = b"", output: bool = False
+) -> tuple[int, str]:
+    """Run a program of the user, which may leave another one running.
+
+    :param data: what it reads from its standard input.
+    :param output: whether its standard output counts as what it has printed, too, and not only its errors.
+    :returns: its exit status, and the last line that it has printed.
+    :raises OSError, ValueError: it can't be run.
+    """
+    # Not a pipe, whose end would have to be waited for.
+    with open(os.memfd_create("printed"), "r+b") as printed:
+        status = subprocess.run(  # pylint: disable=ansible-bad-function
+            list(argv),
+            input=data,
+            stdout=printed if output else subprocess.DEVNULL,
+            stderr=printed,
+            env=variables,
+            check=False,
+        ).returncode
+        printed.seek(max(0, os.fstat(printed.fileno()).st_size - _LONGEST))
+        lines = printed.read().decode("utf-8", "replace").strip().splitlines()
+    return status, lines[-1] if lines else ""
 
 
 def wide_pipe(stream: Optional[IO[bytes]]) -> None:

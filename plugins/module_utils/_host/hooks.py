@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Mapping
 from typing import Any
 
 from .._core.errors import Day2Error, InvalidRequest
-from .._core.programs import environment
+from .._core.programs import environment, run_to_end
 
 BEFORE, AFTER, ON_FAILURE = "before", "after", "on_failure"
 HOOKS = (BEFORE, AFTER, ON_FAILURE)
-_LONGEST = 500  # bytes of its last line
+_LONGEST = 500  # characters of its last line
 _OF_UNIT = ("INVOCATION_ID", "JOURNAL_STREAM")  # a job that a hook runs (`day2 run`) is no run of the unit
 
 
@@ -37,21 +35,10 @@ def run_hook(hooks: Mapping[str, list[str]], name: str, variables: Mapping[str, 
     if not argv:
         return
     variables = {name: one for name, one in environment(**variables).items() if name not in _OF_UNIT}
-    # Not a pipe, whose end would have to be waited for: a hook may leave a service running.
-    with open(os.memfd_create("output"), "r+b") as output:
-        try:
-            status = subprocess.run(  # pylint: disable=ansible-bad-function
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=variables,
-                check=False,
-            ).returncode
-        except (OSError, ValueError) as exc:
-            raise Day2Error(f"The hook {name} can't be run: {argv[0]}: {exc}.") from exc
-        if status:
-            output.seek(max(0, os.fstat(output.fileno()).st_size - _LONGEST))
-            lines = output.read().decode("utf-8", "replace").strip().splitlines()
-            said = f": {lines[-1]}" if lines else ""
-            raise Day2Error(f"The hook {name} ({argv[0]}) ended with exit status {status}{said}.")
+    try:
+        status, line = run_to_end(argv, variables, output=True)
+    except (OSError, ValueError) as exc:
+        raise Day2Error(f"The hook {name} can't be run: {argv[0]}: {exc}.") from exc
+    if status:
+        said = f": {line[-_LONGEST:]}" if line else ""
+        raise Day2Error(f"The hook {name} ({argv[0]}) ended with exit status {status}{said}.")
