@@ -958,8 +958,8 @@ options:
         type: dict
       timeline:
         description:
-          - For V(postgresql) with C(repository=pgbackrest), the timeline to follow. The default is the newest. An
-            earlier one has what the server had written after the moment that it was put back to itself.
+          - For V(postgresql) with C(repository=pgbackrest), the timeline to follow. The default is the newest. When a
+            server was restored to an earlier moment, what it had written after that moment is on the timeline before.
         type: int
       schema:
         description:
@@ -1332,8 +1332,8 @@ options:
         type: dict
       timeline:
         description:
-          - For V(postgresql) with C(repository=pgbackrest), the timeline to follow. The default is the newest. An
-            earlier one has what the server had written after the moment that it was put back to itself.
+          - For V(postgresql) with C(repository=pgbackrest), the timeline to follow. The default is the newest. When a
+            server was restored to an earlier moment, what it had written after that moment is on the timeline before.
         type: int
       schema:
         description:

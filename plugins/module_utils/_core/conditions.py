@@ -27,8 +27,8 @@ from .units import parse_duration, parse_time
 
 Test = Callable[[Any], bool]
 
-_EARLIEST, _SECONDS, _MILLISECONDS, _LATEST = 10**8, 10**11, 10**14, 10**17  # of numbers that are times since 1970
-_USUAL = {19: ("",), 26: (".",)}  # what is after the seconds, by the length of times without a zone
+_EARLIEST, _SECONDS, _MILLISECONDS, _LATEST = 10**8, 10**11, 10**14, 10**17  # between times since 1970 in s, ms, µs
+_USUAL = {19: ("",), 26: (".",)}  # by the length of a time without a zone: what may follow its seconds
 _DEEPEST = 20  # groups in groups
 _TIME_LIKE = re.compile(r"\d{4}-?\d\d-?\d\d([T ].*)?")
 _HINT = "docs/RECORDS.md describes conditions."

@@ -86,7 +86,7 @@ def _load() -> float:
 
 
 def _on_ac_power(supplies: str = _SUPPLIES) -> bool:
-    """False if a battery is discharging and no other supply is online. What has no battery is on mains power."""
+    """False if a battery is discharging and no other supply is online. A host without a battery is on mains power."""
     discharging = False
     try:
         names = os.listdir(supplies)

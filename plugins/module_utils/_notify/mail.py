@@ -66,7 +66,7 @@ def _deliver(message: EmailMessage, settings: Mapping[str, Any], password: Optio
     finally:
         server.close()
     if refused:
-        # Only what is refused for now is worth another mail to all of them.
+        # A refusal for good is not mended by sending again, which would reach the others twice; one for now is.
         kind = PartlySent if all(code >= _FOR_GOOD for code, _said in refused.values()) else NotSent
         raise kind(f"The server refuses the recipients {', '.join(sorted(refused))}.")
 

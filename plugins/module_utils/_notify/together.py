@@ -39,7 +39,7 @@ class Outcome(NamedTuple):
 
 
 def send_all(sends: Sequence[Callable[[], None]], seconds: float) -> list[Outcome]:
-    """Run all of them at the same time. What has not ended by the deadline is not delivered."""
+    """Run all of them at the same time. One that has not ended by the deadline counts as not delivered."""
     deadline = time.monotonic() + seconds
     children: list[_Child] = []
     try:
@@ -97,7 +97,7 @@ class _Child:
         return Outcome(f"The process that sends it ended with status {status}.", False)
 
     def kill(self) -> None:
-        """End it and what it has started, unless it has ended."""
+        """Kill the process and those that it started, unless it has ended."""
         if self._ended:
             return
         for kill in (os.killpg, os.kill):

@@ -313,7 +313,7 @@ class ResticRepository:
     def _prune(self) -> None:
         """Free the space of snapshots that were removed, at most once a day, if it is more than a tenth.
 
-        It can take hours, and comes when all else is done. What has gone wrong is told by the next run.
+        It can take hours, so it comes when all else is done. If it fails, the next run says so.
         """
         state, clock = self._pruned(), time.time()
         at = state.get("at")

@@ -43,7 +43,7 @@ class Snapshot(NamedTuple):
 
     @property
     def state(self) -> str:
-        """Whether it counts. What is not the tree that was compared before it was written has never been good."""
+        """Whether it counts: only the tree that was compared when it was written can be good."""
         state = self.tags.get("state", "")
         return PROVISIONAL if state == GOOD and self.tags.get("tree", self.tree) != self.tree else state
 
