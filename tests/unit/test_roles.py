@@ -144,35 +144,21 @@ def test_no_integration_target_has_the_name_of_a_role() -> None:
     assert targets & {role.name for role in ROLES} == set()
 
 
-NUMBERS = {  # and durations, which can be written as numbers
-    "archive_timeout",
-    "check_timeout",
-    "cooldown",
-    "grace",
-    "interval",
-    "jobs",
-    "keep_diff",
-    "keep_full",
-    "lock_for",
-    "lock_for_confirmed",
-    "lock_timeout",
-    "port",
-    "reverify_after",
-    "take_over_after",
-    "timeout",
-}
-
-
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_zero_is_a_value(role: Path) -> None:
-    """Only an empty string and null mean "not set"."""
-    found = [
-        f"{path.name}: {name}"
-        for path in sorted((role / "tasks").glob("*.yml"))
-        for name in re.findall(r"^ *(\w+): .*default\(omit, true\)", path.read_text(encoding="utf-8"), re.MULTILINE)
-        if name in NUMBERS
-    ]
-    assert found == []
+    """Only what is empty, and null, mean "not set": a size, a number of copies or an age can be 0."""
+    omitted = []
+    for path in sorted((role / "tasks").glob("*.yml")):
+        text = path.read_text(encoding="utf-8")
+        assert "default(omit, true)" not in text, path.name
+        omitted += re.findall(r"{{ (omit if (\S+)(?: \| default\((\w+)\))? in .*?) }}", text, re.DOTALL)
+    assert (omitted != []) == (role.name != "schedule")
+    for expression, first, other in omitted:
+        name = other or first
+        for value, kept in ((0, True), (False, True), ("0", True), ("x", True), ("", False), (None, False)):
+            variables = {"omit": "omitted", first.partition(".")[0]: {}, name.partition(".")[0]: value}
+            rendered = Templar(loader=DataLoader(), variables=variables).template(trusted("{{ " + expression + " }}"))
+            assert str(rendered) == (str(value) if kept else "omitted"), (expression, value)
 
 
 TOLD = {  # what a role says of a task that failed, and how it says it
