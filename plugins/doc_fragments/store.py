@@ -936,8 +936,8 @@ options:
         description:
           - For V(postgresql) with C(repository=pgbackrest), the new data directory on this host for the server as it
             was. The directory above it must belong to the user of the server. Its tablespaces are put into
-            C(DIRECTORY.tablespaces), which must not exist. The restore is refused if the server in use has tablespaces
-            that were created after the base backup.
+            C(DIRECTORY.tablespaces), which must not exist. If the server in use has tablespaces that were created after
+            the base backup, root and the right to mount directories (C(unshare --mount)) are required.
         type: path
       keep_running:
         description:
@@ -1310,8 +1310,8 @@ options:
         description:
           - For V(postgresql) with C(repository=pgbackrest), the new data directory on this host for the server as it
             was. The directory above it must belong to the user of the server. Its tablespaces are put into
-            C(DIRECTORY.tablespaces), which must not exist. The restore is refused if the server in use has tablespaces
-            that were created after the base backup.
+            C(DIRECTORY.tablespaces), which must not exist. If the server in use has tablespaces that were created after
+            the base backup, root and the right to mount directories (C(unshare --mount)) are required.
         type: path
       keep_running:
         description:

@@ -332,23 +332,51 @@ def test_tablespaces_of_others_are_left_alone(ready: Archived) -> None:
         with pytest.raises(TargetError, match=r"spaced.tablespaces exists"):
             run(restore, check, **given)
     ready.as_postgres("rmdir", beside)
-    ready.execute(f"CREATE TABLESPACE late LOCATION '{place}'", "CREATE TABLE spaced (n int) TABLESPACE late")
+    ready.execute(f"CREATE TABLESPACE late LOCATION '{place}'", "CREATE TABLE spaced TABLESPACE late AS SELECT 1 AS n")
+    at = ready.execute(NOW)
+    ready.execute("UPDATE spaced SET n = 2", "CHECKPOINT")
     ready.archived()
     try:
-        for check in (True, False):
-            with pytest.raises(TargetError, match=rf"a tablespace at {place} that was created after the backup"):
-                run(restore, check, **given)
+        assert f"a tablespace at {place} that was created after the backup" in without_mounts(given)
         assert list(ready.directory.glob("*spaced*")) == []
+        files = written(place)
+        assert run(restore, **{**given, "at": at})["warnings"] == []
+        assert (ready.execute("SELECT n FROM spaced", port=5443), written(place)) == ("1", files)
+        (link,) = (ready.directory / "spaced" / "pg_tblspc").iterdir()
+        assert link.readlink() == beside / f"pg_{link.name}"
+        ready.execute("UPDATE spaced SET n = 3", "CHECKPOINT", port=5443)
+        assert (ready.execute("SELECT n FROM spaced"), written(place)) == ("2", files)
         command = ["pgbackrest", f"--config={ready.options['config']}", f"--stanza={ready.stanza}"]
         ready.as_postgres(*command, "--type=incr", "backup")
-        run(restore, **given)
-        (link,) = (ready.directory / "spaced" / "pg_tblspc").iterdir()
-        assert link.readlink() == beside / "late"
+        run(restore, **given_for(ready, target=target(ready, "known", 5450)))
+        (link,) = (ready.directory / "known" / "pg_tblspc").iterdir()
+        assert link.readlink() == ready.directory / "known.tablespaces" / "late"
         for name in ("max_logical_replication_workers", "synchronous_standby_names", "external_pid_file"):
-            assert ready.execute(f"SHOW {name}", port=5443) in ("", "0")
-        ready.as_postgres(ready.programs / "pg_ctl", "-D", ready.directory / "spaced", "-w", "-s", "stop")
+            assert ready.execute(f"SHOW {name}", port=5450) in ("", "0")
+        for copy in ("spaced", "known"):
+            ready.as_postgres(ready.programs / "pg_ctl", "-D", ready.directory / copy, "-w", "-s", "stop")
     finally:
         ready.execute("DROP TABLE IF EXISTS spaced", "DROP TABLESPACE late")
+
+
+def written(place: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(place.rglob("*")) if path.is_file()}
+
+
+def without_mounts(given: dict[str, Any]) -> str:
+    """What a restore complains of where no mounts can be made."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        words = [sys.executable, ROOT / "tests" / "faults" / "verb.py", "restore", json.dumps({**given, "check": True})]
+        subprocess.run(
+            ["setpriv", "--bounding-set=-sys_admin", *words, str(theirs.fileno())],
+            check=True,
+            pass_fds=[theirs.fileno()],
+            env={**os.environ, "PYTHONPATH": f"{COLLECTIONS}:{ROOT}"},
+        )
+        status, error, _result = json.loads(ours.recv(100_000))
+    assert status == 3
+    return str(error)
 
 
 def test_a_tablespace_that_was_dropped_since_is_told(ready: Archived) -> None:

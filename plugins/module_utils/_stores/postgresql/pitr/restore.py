@@ -17,6 +17,7 @@ import shlex
 import socket
 import stat
 import time
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 
@@ -222,14 +223,16 @@ def _build(copy: Copy, prepared: str, progress: Progress) -> Restored:
         "restore",
         limit=None,
     )
-    tablespaces.check_restored(copy.stanza, prepared)
+    instead = tablespaces.prepare(copy.stanza, prepared, target.directory)
     _configure(copy, prepared)
     progress.start(f"Replaying WAL until {copy.moment}")
-    _start(copy, prepared)
-    restored = _examine(copy)._replace(notes=tuple(tablespaces.outside(prepared, target.directory)))
+    _start(copy, prepared, instead)
+    restored = _examine(copy)
     _stop(copy, prepared, "fast")
+    tablespaces.settle(copy.stanza, prepared, instead)
+    notes = tablespaces.outside(prepared, target.directory)
     _settle(copy, prepared)
-    return restored
+    return restored._replace(notes=tuple(notes))
 
 
 def _for_postgresql(at: datetime) -> str:
@@ -274,14 +277,17 @@ def _program(copy: Copy) -> str:
     return path
 
 
-def _start(copy: Copy, directory: str) -> None:
-    """Start a server, and wait until it can be written to. Raises an error with what its log says."""
+def _start(copy: Copy, directory: str, instead: Optional[Mapping[str, str]] = None) -> None:
+    """Start a server, and wait until it can be written to. Raises an error with what its log says.
+
+    :param instead: see `run_as`.
+    """
     log = os.path.join(directory, "day2-restored.log")
     # what a standby would need is not needed, and its settings may be larger than those known here
     # and a data_directory in its configuration is that of the server in use; a shell reads the options
     options = f"-c hot_standby=off -c {shlex.quote(f'data_directory={directory}')}"
     argv = [_program(copy), "start", "-s", "-w", "-t", _FOREVER_S, "-D", directory, "-l", log, "-o", options]
-    status, out, said = run_as(copy.stanza.user, argv, None, "pg_ctl start")
+    status, out, said = run_as(copy.stanza.user, argv, None, "pg_ctl start", instead)
     while not status and not _is_ready(directory):  # it still replays
         if pid_in(directory) is None and not _is_ready(directory):
             status = 1

@@ -28,6 +28,8 @@ HEADER = "# Managed by day2.ops.postgresql_pitr: changes are overwritten.\n"
 _DEFAULTS = ("/etc/pgbackrest/pgbackrest.conf", "/etc/pgbackrest.conf")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _LIMIT = 120.0
+_ON_ITS_OWN = ("unshare", "--mount", "--propagation", "private", "--")
+_REPLACE = 'while [ "$1" != -- ]; do mount --bind -- "$1" "$2"; shift 2; done; shift; exec "$@"'
 
 
 class Place(NamedTuple):
@@ -128,18 +130,33 @@ def user_of(directory: str) -> pwd.struct_passwd:
     return entry
 
 
-def run_as(user: pwd.struct_passwd, argv: Sequence[str], limit: Optional[float], what: str) -> tuple[int, bytes, str]:
-    """Exit status, output and complaints of a program. Raises Unreachable when it takes longer than the limit."""
+def run_as(
+    user: pwd.struct_passwd,
+    argv: Sequence[str],
+    limit: Optional[float],
+    what: str,
+    instead: Optional[Mapping[str, str]] = None,
+) -> tuple[int, bytes, str]:
+    """Exit status, output and complaints of a program. Raises Unreachable when it takes longer than the limit.
+
+    :param instead: directories that it, and what it starts, have in place of others (see `can_replace`).
+    """
     who: dict[str, Any] = {}
-    if os.geteuid() == 0:
+    # of a killed run, nothing may go on writing
+    leash = [shutil.which("setpriv") or "", "--pdeathsig", "TERM"]
+    start = [*(leash if leash[0] else []), *argv]
+    if instead:
+        pairs = [word for place, seen in instead.items() for word in (seen, place)]
+        # the privileges are dropped once the directories are in place
+        user_is = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--init-groups"]
+        start = [*_ON_ITS_OWN, "sh", "-euc", _REPLACE, "sh", *pairs, "--", *leash, *user_is, *argv]
+    elif os.geteuid() == 0:
         groups = os.getgrouplist(user.pw_name, user.pw_gid)
         who = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": groups}
     env = environment(HOME=user.pw_dir)
-    # of a killed run, nothing may go on writing
-    leash = [shutil.which("setpriv") or "", "--pdeathsig", "TERM"]
     with os_errors(SourceError, "Can't start", argv[0]):
         process = subprocess.Popen(  # pylint: disable=ansible-bad-function
-            [*(leash if leash[0] else []), *argv],
+            start,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -160,6 +177,16 @@ def run_as(user: pwd.struct_passwd, argv: Sequence[str], limit: Optional[float],
         _end(process)
         raise
     return process.returncode, out, said.decode(errors="replace")
+
+
+def can_replace() -> bool:
+    """Whether programs can be given other directories in place of some: by mounts that only they see."""
+    if os.geteuid() != 0 or not all(shutil.which(name) for name in ("unshare", "mount", "setpriv")):
+        return False
+    done = subprocess.run(  # pylint: disable=ansible-bad-function
+        [*_ON_ITS_OWN, "true"], check=False, stdin=subprocess.DEVNULL, capture_output=True
+    )
+    return done.returncode == 0
 
 
 def _end(process: subprocess.Popen[bytes]) -> bytes:

@@ -4,21 +4,24 @@
 """Tablespaces of a copy: beside it. Those of the server in use must not be touched.
 
 pgBackRest puts those of its backup elsewhere. A tablespace that was created later is in the WAL, with the path that the
-server in use has it at: replaying would have both servers write to the same files.
+server in use has it at: replaying would have both servers write to the same files. So the copy is given directories of
+its own in place of those of the server in use while it replays.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Optional
 
+from ...._core.acting_as import acting_as
 from ...._core.errors import SourceError, TargetError
-from ...._core.files import os_errors
+from ...._core.files import PREPARED, fsync_directory, os_errors
 from .archive import Archive
-from .stanza import Stanza
+from .stanza import Stanza, can_replace
 
 
 def directory_of(copy: str) -> str:
@@ -38,15 +41,51 @@ def check(stanza: Stanza, archive: Archive, at: Optional[datetime], directory: s
             "Choose another data_directory, or remove it if no server uses it.",
         )
     live, suited = _links(stanza.place.data_directory), archive.suited(at)
-    if live and suited:
+    if live and suited and not can_replace():
         found = json.loads(stanza.run("--output=json", f"--set={suited[-1].label}", "info"))
         spaces = [space for backup in found[0]["backup"] for space in backup.get("tablespace") or ()]
         _refuse_others(live, [str(space["oid"]) for space in spaces])
 
 
-def check_restored(stanza: Stanza, directory: str) -> None:
-    """The same, of what was restored. Raises TargetError."""
-    _refuse_others(_links(stanza.place.data_directory), _links(directory))
+def prepare(stanza: Stanza, built: str, directory: str) -> dict[str, str]:
+    """What the server of the copy has in place of each tablespace of the server in use while it replays.
+
+    Raises TargetError if it would write to one of those.
+
+    :param built: where the copy is now; `directory`: where it is to be.
+    """
+    live, restored = _links(stanza.place.data_directory), _links(built)
+    if not live:
+        return {}
+    if not can_replace():
+        _refuse_others(live, restored)
+        return {}
+    beside, instead = directory_of(directory), {}
+    with os_errors(TargetError, "Can't create", beside), acting_as(stanza.user):
+        for number, place in live.items():
+            # no tablespace has a name that starts with pg_
+            own = restored.get(number, os.path.join(beside, f"pg_{number}"))
+            if not os.path.isdir(place) or not own.startswith(beside + os.sep):
+                continue
+            os.makedirs(own, 0o700, exist_ok=True)
+            instead[place] = own
+    return instead
+
+
+def settle(stanza: Stanza, built: str, instead: Mapping[str, str]) -> None:
+    """Have the copy, whose server is stopped, find its tablespaces where they are. Raises TargetError."""
+    folder = os.path.join(built, "pg_tblspc")
+    with os_errors(TargetError, "Can't write", folder), acting_as(stanza.user):
+        for number, place in _links(built).items():
+            if place in instead:
+                link = os.path.join(folder, number)
+                os.symlink(instead[place], f"{link}{PREPARED}")
+                os.replace(f"{link}{PREPARED}", link)
+        used = set(_links(built).values())
+        for own in set(instead.values()) - used:
+            with contextlib.suppress(OSError):  # it is not empty
+                os.rmdir(own)
+        fsync_directory(folder)
 
 
 def outside(built: str, directory: str) -> list[str]:
@@ -77,5 +116,6 @@ def _refuse_others(live: dict[str, str], known: Iterable[str]) -> None:
         raise TargetError(
             f"The server in use has a tablespace at {later[0]} that was created after the backup: "
             "replaying its WAL would write to it.",
-            "Restore on another host, or make a base backup for later moments.",
+            "Run as root where mounts can be made (unshare --mount), restore on another host, or make a base backup "
+            "for later moments.",
         )
