@@ -35,6 +35,7 @@ options:
       - Which backups to copy. V(newest) is the newest good backup, V(all) are all good backups, and an ID is that
         backup.
       - A damaged backup is not copied. The task names it and the next good backup.
+      - A backup that only refers to what AWS keeps cannot be copied. With V(all), it is left out with a warning.
     type: str
     default: newest
   take_over:

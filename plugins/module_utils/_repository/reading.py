@@ -276,4 +276,7 @@ class BackupCopy:
         return list(self._files)
 
     def open(self, name: str) -> contextlib.AbstractContextManager[_VerifiedReader]:
+        if name not in self._files:
+            _repository, _name, manifest = self._packs.where
+            raise DamagedBackup(manifest.id, [{"path": name, "problem": "the manifest does not list it"}])
         return open_data(self._packs, self._files[name], self.progress)

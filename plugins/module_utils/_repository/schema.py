@@ -212,16 +212,28 @@ _REFERENCE = mapping(
 )
 _KEY = listed(mapping({"AttributeName": text, "KeyType": text}), least=1)
 _INDEXES = listed(mapping({"IndexName": text, "KeySchema": _KEY}))
+_DEFINED = mapping({"AttributeName": text, "AttributeType": one_of("S", "N", "B")})
+_TABLE_ARGUMENTS = mapping(
+    {"AttributeDefinitions": listed(_DEFINED), "KeySchema": _KEY},
+    {
+        "GlobalSecondaryIndexes": _INDEXES,
+        "LocalSecondaryIndexes": _INDEXES,
+        "Tags": listed(mapping({"Key": text, "Value": text})),
+    },
+)
+
+
+def _table_arguments(value: Any, where: str) -> None:
+    _TABLE_ARGUMENTS(value, where)
+    defined = {one["AttributeName"] for one in value["AttributeDefinitions"]}
+    for one in value["KeySchema"]:
+        if one["AttributeName"] not in defined:
+            raise ValueError(f"{where}.AttributeDefinitions lacks the key {_short(one['AttributeName'])}")
+
+
 _TABLE_SETTINGS = mapping(
     {
-        "arguments": mapping(
-            {"AttributeDefinitions": listed(mapping({"AttributeName": text})), "KeySchema": _KEY},
-            {
-                "GlobalSecondaryIndexes": _INDEXES,
-                "LocalSecondaryIndexes": _INDEXES,
-                "Tags": listed(mapping({"Key": text, "Value": text})),
-            },
-        ),
+        "arguments": _table_arguments,
         "ttl": text,
         "recovery_period": maybe(whole(1)),
         "deletion_protection": truth,
@@ -258,6 +270,19 @@ def _details(value: Any, where: str) -> None:
         mapping({"method": one_of("native", "s3_export"), "tables": mapping(tables)})(value, where)
 
 
+_EXPORTED_TABLE = mapping({"table": text, "items": _SIZE, "sum": DIGEST, "settings": _TABLE_SETTINGS})
+
+
+def _tables(source: Any, where: str) -> None:
+    """Of DynamoDB, each collection whose items are in the backup has the settings of its table."""
+    if source["type"] == "dynamodb" and not source["details"].get("references"):
+        tables = {one["name"]: _EXPORTED_TABLE for one in source["collections"]}
+        if tables:
+            mapping({"tables": mapping(tables)}, {"moved": maybe(listed(text))})(
+                source["details"], f"{where}.details".lstrip(".")
+            )
+
+
 _PIECE: Mapping[str, _Rule] = {"path": data_path, "bytes": _SIZE, "sha256": DIGEST}
 _FILE: Mapping[str, _Rule] = {**_PIECE, "content_bytes": _SIZE, "content_sha256": DIGEST}
 _PART = mapping(_PIECE)
@@ -266,7 +291,7 @@ _ENCRYPTED_FILE = mapping({**_FILE, "parts": listed(_PART, least=1)}, {"packed":
 
 
 def _source(file: _Rule) -> _Rule:
-    return mapping(
+    plain = mapping(
         {
             "name": text,
             "type": text,
@@ -288,6 +313,12 @@ def _source(file: _Rule) -> _Rule:
             "files": listed(file),  # no data, if the target of a migration was empty
         }
     )
+
+    def rule(value: Any, where: str) -> None:
+        plain(value, where)
+        _tables(value, where)
+
+    return rule
 
 
 def manifest_rule(version: int, kinds: Collection[str], compressions: Collection[str]) -> _Rule:

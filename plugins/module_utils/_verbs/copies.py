@@ -23,6 +23,7 @@ from .._repository.manifest import ORDINARY, REFERENCE, Manifest, random_id
 from .._repository.owner import Owner, names_of, owner_of, owners_of
 from .._repository.recognition import is_copy_of
 from .._repository.retention import Decision, Keep
+from .references import copyable
 from .removals import carry_out
 from .snapshots import describe_owners, note
 
@@ -189,8 +190,9 @@ def _selected(request: CopyRequest) -> tuple[list[Wanted], Sequence[Manifest], l
     if request.which == ALL:
         if not good:
             raise RepositoryError(f"The set {request.name} in {request.source.location} has no good backup.")
+        good, notes = copyable(good, f"the set {request.name} in {request.source.location}")
         wanted = [Wanted(one, one.id, one.id in future) for one in good]
-        return wanted, good, [_damage(one, request.source) for one in damaged]
+        return wanted, good, [*notes, *(_damage(one, request.source) for one in damaged)]
     if request.which == NEWEST:
         newest = select(history, "latest", None, request.name)
         later = history.entries[[one.id for one in history.entries].index(newest.id) :]

@@ -93,6 +93,21 @@ def forgetting(stores: Sequence[NamedStore], manifests: Sequence[Manifest]) -> C
     return forget
 
 
+def copyable(manifests: Sequence[Manifest], where: str) -> tuple[list[Manifest], list[str]]:
+    """The backups that have their data here, and notes on the others. Raises RepositoryError if there are only others.
+
+    :param where: the set, for people.
+    """
+    ids = [one.id for one in manifests if one.kind == REFERENCE]
+    if len(ids) == len(manifests):
+        raise RepositoryError(
+            f"All backups of {where} only refer to what AWS keeps, which is not copied.",
+            "Back up the tables with method=export into another set, and copy that.",
+        )
+    notes = [f"Not copied, as they only refer to what AWS keeps: {', '.join(ids)}."] if ids else []
+    return [one for one in manifests if one.kind != REFERENCE], notes
+
+
 def undivided(stores: Sequence[NamedStore], progress: Progress) -> contextlib.AbstractContextManager[None]:
     """To publish a backup: if it only refers to one elsewhere, no request to stop divides it from that."""
     return progress.critical() if any(map(refers, stores)) else contextlib.nullcontext()

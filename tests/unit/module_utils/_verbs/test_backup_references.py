@@ -393,6 +393,25 @@ def test_what_is_not_possible_is_said_first(account: Account, tmp_path: Path) ->
         account.run("backup_copy", **places)
 
 
+def test_all_backups_but_references_are_copied(account: Account, tmp_path: Path) -> None:
+    account.create("things")
+    kept = account.backup()["backup"]["id"]
+    places = {"from": {"repository": str(tmp_path / "backups")}, "to": {"repository": str(tmp_path / "copies")}}
+    for check in (True, False):
+        with pytest.raises(RepositoryError, match="All backups .* only refer to what AWS keeps"):
+            account.run("backup_copy", check, which="all", **places)
+    exported = account.backup(method="export", max_age=None)["backup"]["id"]
+    for check in (True, False):
+        done = account.run("backup_copy", check, which="all", **places)
+        assert [one["id"] for one in done["copied"]] == [exported]
+        assert done["warnings"] == [f"Not copied, as they only refer to what AWS keeps: {kept}."]
+    again = account.run("backup_copy", which="all", **places)
+    assert (again["changed"], again["existing"]) == (False, [exported])
+    target = account.store(prefix=f"copy_{account.prefix}")
+    assert account.run("restore", target=target, repository=str(tmp_path / "copies"))["changed"]
+    assert account.items(f"copy_{account.prefix}things") == [0, 1, 2]
+
+
 def test_backups_with_items_are_restored_as_before(account: Account) -> None:
     account.create("things")
     account.backup(method="export")
@@ -674,10 +693,11 @@ def test_what_was_published_stays_in_aws(account: Account, monkeypatch: pytest.M
     assert len(account.kept()) == 1
 
 
-def test_a_manifest_that_somebody_rewrote_is_refused_in_words(account: Account, tmp_path: Path) -> None:
-    """Each value of what belongs to the references is replaced and removed, with digests that fit."""
+@pytest.mark.parametrize("method", ["native", "export"])
+def test_a_manifest_that_somebody_rewrote_is_refused_in_words(account: Account, tmp_path: Path, method: str) -> None:
+    """Each value of what belongs to the tables is replaced and removed, with digests that fit."""
     account.create("things", Tags=[{"Key": "team", "Value": "ops"}])
-    account.backup()
+    account.backup(method=method)
     (path,) = tmp_path.glob("backups/app/*/manifest.json")
     document, refused = json.loads(path.read_text()), 0
     (part,) = [number for number, step in enumerate(document["sources"]) if step["details"]]
@@ -685,10 +705,13 @@ def test_a_manifest_that_somebody_rewrote_is_refused_in_words(account: Account, 
         for value in (None, {}, [], "x", 2**40):
             manifest, sums = sealed(changed(document, ("sources", part, "details", *place), value, value is None))
             try:
-                details = parse(path.parent.name, manifest, sums).sources[part].details
+                found = parse(path.parent.name, manifest, sums).sources[part]
             except DamagedBackup:
                 refused += 1
                 continue
-            for one in references_of(details):
-                assert settings_from(details["tables"][one.name]["settings"]).identity
+            for one in [*references_of(found.details), *found.collections]:
+                settings = settings_from(found.details["tables"][one.name]["settings"])
+                types = {each["AttributeName"]: each for each in settings.arguments["AttributeDefinitions"]}
+                assert settings.identity
+                assert all(types[each["AttributeName"]]["AttributeType"] for each in settings.arguments["KeySchema"])
     assert refused > 50
