@@ -295,6 +295,13 @@ options:
           endpoint_url:
             description: URL of the endpoint of S3, if it is not one of Amazon's. It is needed for restores, too.
             type: str
+      full_every:
+        description:
+          - For V(dynamodb) with C(method=s3_export), make incremental exports, and a full one if the last full one is
+            older than this, such as V(7d). By default, each export is full.
+          - An incremental export covers at least 15 minutes. Of a table that was made anew, or whose earlier exports
+            are not complete, a full one is made.
+        type: str
       max_read_units:
         description:
           - For V(dynamodb), how many units of read capacity a backup or restore may consume per second, in all tables
@@ -592,6 +599,13 @@ options:
           endpoint_url:
             description: URL of the endpoint of S3, if it is not one of Amazon's. It is needed for restores, too.
             type: str
+      full_every:
+        description:
+          - For V(dynamodb) with C(method=s3_export), make incremental exports, and a full one if the last full one is
+            older than this, such as V(7d). By default, each export is full.
+          - An incremental export covers at least 15 minutes. Of a table that was made anew, or whose earlier exports
+            are not complete, a full one is made.
+        type: str
       max_read_units:
         description:
           - For V(dynamodb), how many units of read capacity a backup or restore may consume per second, in all tables
@@ -890,6 +904,13 @@ options:
           endpoint_url:
             description: URL of the endpoint of S3, if it is not one of Amazon's. It is needed for restores, too.
             type: str
+      full_every:
+        description:
+          - For V(dynamodb) with C(method=s3_export), make incremental exports, and a full one if the last full one is
+            older than this, such as V(7d). By default, each export is full.
+          - An incremental export covers at least 15 minutes. Of a table that was made anew, or whose earlier exports
+            are not complete, a full one is made.
+        type: str
       max_read_units:
         description:
           - For V(dynamodb), how many units of read capacity a backup or restore may consume per second, in all tables
@@ -1264,6 +1285,13 @@ options:
           endpoint_url:
             description: URL of the endpoint of S3, if it is not one of Amazon's. It is needed for restores, too.
             type: str
+      full_every:
+        description:
+          - For V(dynamodb) with C(method=s3_export), make incremental exports, and a full one if the last full one is
+            older than this, such as V(7d). By default, each export is full.
+          - An incremental export covers at least 15 minutes. Of a table that was made anew, or whose earlier exports
+            are not complete, a full one is made.
+        type: str
       max_read_units:
         description:
           - For V(dynamodb), how many units of read capacity a backup or restore may consume per second, in all tables

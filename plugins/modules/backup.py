@@ -310,7 +310,9 @@ backup:
               type: int
               sample: 1250
         references:
-          description: Of a backup whose data AWS keeps, what it refers to, one for each table.
+          description:
+            - Of a backup whose data AWS keeps, what it refers to, one for each table.
+            - Of a table with incremental exports, these follow the full one.
           type: list
           elements: dict
           returned: if C(kind) is V(reference)
@@ -340,7 +342,7 @@ backup:
               type: str
               sample: day2-20250630T120000Z-3f2a9c1b
             created:
-              description: Time at which AWS made it.
+              description: Time at which AWS made it. Of an incremental export, the time that its data is of.
               type: str
               sample: "2025-06-30T12:00:00.120000Z"
             bytes:
@@ -351,6 +353,10 @@ backup:
               description: Number of items in an export. V(none) for others.
               type: int
               sample: 1250
+            since:
+              description: Time from which an incremental export has what was written. V(none) for others.
+              type: str
+              sample: "2025-06-29T12:00:00Z"
 reason:
   description:
     - Why a backup was written (V(new), V(changed), V(tags), V(recipients), V(key), V(import)) or not written

@@ -30,6 +30,7 @@ def ministack(directory: Path, services: str = "s3") -> Iterator[str]:
         "BIND_HOST=127.0.0.1",
         f"SERVICES={services}",
         f"MINISTACK_REGION={REGION}",
+        "MINISTACK_DDB_EXPORT_COMPLETE_AFTER_SEC=0.05",
     ]
     with running(["env", *settings, str(_program())], directory) as process:
         wait_for_port(port, process, 60.0)

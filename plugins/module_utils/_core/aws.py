@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, NamedTuple, Optional
 
 from .errors import InvalidRequest, MissingDependency, TaskEnded
@@ -119,6 +121,15 @@ class Service:
             raise Exhausted(str(exc)) from None
         except RuntimeError as exc:  # credentials that were renewed have expired, too
             raise Refused(EXPIRED, str(exc)) from None
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Around reading the body of an answer. Raises Exhausted when it ends too early."""
+        try:
+            yield
+        except self._exceptions.BotoCoreError as exc:
+            raise_end(exc)
+            raise Exhausted(str(exc)) from None
 
 
 def refusal(exc: Any) -> Refused:

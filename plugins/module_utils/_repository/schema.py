@@ -207,8 +207,8 @@ _OWNERSHIP: Mapping[str, _Rule] = {
 }
 _SELECTION: Mapping[str, _Rule] = {"include": maybe(listed(text)), "exclude": maybe(listed(text))}
 _REFERENCE = mapping(
-    dict.fromkeys(("name", "table", "table_arn", "table_id", "arn", "label", "created"), text),
-    {"bytes": maybe(_SIZE), "records": maybe(_SIZE)},
+    {**dict.fromkeys(("name", "table", "table_arn", "table_id", "arn", "label"), text), "created": moment},
+    {"bytes": maybe(_SIZE), "records": maybe(_SIZE), "since": maybe(moment)},
 )
 _KEY = listed(mapping({"AttributeName": text, "KeyType": text}), least=1)
 _INDEXES = listed(mapping({"IndexName": text, "KeySchema": _KEY}))

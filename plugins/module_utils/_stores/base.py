@@ -162,8 +162,14 @@ class Referring(Protocol):
         """Why an earlier backup is not enough, whatever its age, as a clause; "" if it is. Raises SourceError when that
         can't be told."""
 
-    def forget(self, details: Mapping[str, Any]) -> None:
-        """Remove what an earlier backup refers to; what is gone is no error. Raises SourceError if something stays."""
+    def build_on(self, details: Mapping[str, Any]) -> None:
+        """Called before the next snapshot: the newest backup, which that may continue instead of beginning anew."""
+
+    def forget(self, details: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> None:
+        """Remove what an earlier backup refers to; what is gone is no error. Raises SourceError if something stays.
+
+        :param others: of the backups that are still needed, and may refer to the same.
+        """
 
     def abandon(self) -> str:
         """Remove what a snapshot of this run has made, as no backup will refer to it. Returns a sentence on what stays,

@@ -58,14 +58,15 @@ class BackupRequest(NamedTuple):
 class BackupPlan(NamedTuple):
     """What a run would do, and the data that it has read.
 
-    `history` belongs to the owner of the request; `others` are other owners with backups in the set; `ids` are all that
-    the set has. `reason` is one of
+    `history` belongs to the owner of the request; `others` are other owners with backups in the set; `ids` and
+    `manifests` are all that the set has. `reason` is one of
     new, changed, tags, recipients, key, import (a backup is written); unchanged, recent (none is).
     """
 
     request: BackupRequest
     history: History
     others: list[tuple[Owner, list[Manifest]]]
+    manifests: list[Manifest]
     ids: list[str]
     leftovers: list[str]
     reason: str
@@ -146,6 +147,7 @@ def plan(request: BackupRequest, check: bool, progress: Progress) -> Iterator[Ba
             request,
             history,
             others,
+            [one.manifest for one in everything.entries if one.manifest is not None],
             [one.id for one in everything.entries],
             leftovers,
             reason,

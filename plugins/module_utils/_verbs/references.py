@@ -63,6 +63,7 @@ def why_outdated(stores: Sequence[NamedStore], newest: Manifest) -> str:
             continue
         if part is None or part.parameters != store.parameters():
             return "the newest backup was made with other options"
+        store.build_on(part.details)
         outdated = store.outdated(part.details)
         if outdated:
             return outdated
@@ -70,9 +71,11 @@ def why_outdated(stores: Sequence[NamedStore], newest: Manifest) -> str:
 
 
 def forgetting(stores: Sequence[NamedStore], manifests: Sequence[Manifest]) -> Callable[[str], None]:
-    """What is called with the id of each backup that is about to be removed: removes what it refers to.
+    """What is called with the id of each backup that is about to be removed: removes what only it refers to.
 
     It raises RepositoryError when something of that stays, and the backup must, too.
+
+    :param manifests: of all backups of the set.
     """
     known = {one.id: one for one in manifests}
     of_type = {entry.store.type: entry.store for entry in stores}
@@ -85,10 +88,12 @@ def forgetting(stores: Sequence[NamedStore], manifests: Sequence[Manifest]) -> C
             store: object = of_type.get(part.type)
             if not isinstance(store, Referring):
                 raise RepositoryError(f"what it refers to can only be removed by a backup of type {part.type}")
+            others = [other.details for one in known.values() if one.id != backup for other in one.sources]
             try:
-                store.forget(part.details)
+                store.forget(part.details, others)
             except Day2Error as exc:
                 raise RepositoryError(str(exc)) from exc
+        del known[backup]
 
     return forget
 

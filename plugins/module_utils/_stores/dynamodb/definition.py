@@ -18,7 +18,7 @@ from .client import Client, describe_failure
 
 _INDEX = ("IndexName", "KeySchema", "Projection")
 _PROVISIONED = "PROVISIONED"
-_TAKEN = "aws:"  # tags that only AWS gives
+_TAKEN = ("aws:", "day2-restore")  # tags that AWS gives, or a restore
 
 
 class Definition(NamedTuple):

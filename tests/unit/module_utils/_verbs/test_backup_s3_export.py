@@ -1,22 +1,22 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Exports of DynamoDB tables to S3, on ministack. It follows exports and imports, but writes no files: the tests do, in
-the form that AWS documents.
+"""Exports of DynamoDB tables to S3, on ministack. It follows exports and imports, but writes no files: a proxy in front
+of it does, in the form that AWS documents.
 """
 
 from __future__ import annotations
 
-import base64
-import gzip
-import hashlib
 import itertools
 import json
+import os
+import signal
 from collections.abc import Iterator
 from typing import Any, Callable
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core.aws import Service
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     InvalidRequest,
     RepositoryError,
@@ -24,7 +24,9 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     TargetError,
 )
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.client import Client
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.write import Writer
 from tests.services.botocore_loader import one_loader
+from tests.services.exporting_proxy import ExportingProxy, exporting
 from tests.services.s3 import CREDENTIALS, REGION, ministack
 from tests.unit.module_utils._verbs.conftest import Run
 
@@ -42,15 +44,10 @@ def aws_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 class Account:
     """A table and a bucket of their own, and the tasks that export one to the other."""
 
-    def __init__(self, url: str, run: Run) -> None:
-        import boto3
-
+    def __init__(self, url: str, server: ExportingProxy, run: Run) -> None:
         number = next(_numbers)
         self.run, self.prefix, self.bucket, self.url = run, f"t{number}_", f"exports-{number}", url
-        keys = {f"aws_{name}": value for name, value in CREDENTIALS.items()}
-        self.boto, self.s3 = (
-            boto3.client(name, endpoint_url=url, region_name=REGION, **keys) for name in ("dynamodb", "s3")
-        )
+        self.server, self.boto, self.s3 = server, server.boto, server.s3
         self.s3.create_bucket(Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         self.key = [{"AttributeName": "id", "KeyType": "HASH"}]
 
@@ -69,26 +66,37 @@ class Account:
         for number in numbers:
             self.boto.put_item(TableName=f"{self.prefix}things", Item={"id": {"S": str(number)}, "n": {"N": "1"}})
 
-    def write(self, arn: str, folder: str) -> None:
-        """What AWS writes for an export: the data in files, and a manifest."""
-        table = arn.split(":table/")[1].split("/")[0]
+    def items(self, table: str) -> dict[str, str]:
         found = self.boto.scan(TableName=table)["Items"]
-        lines = []
-        for number, items in enumerate((found[:1], found[1:])):
-            data = gzip.compress("".join(json.dumps({"Item": one}) + "\n" for one in items).encode())
-            key = f"{folder}data/{number}.json.gz"
-            etag = self.s3.put_object(Bucket=self.bucket, Key=key, Body=data)["ETag"].strip('"')
-            md5 = base64.b64encode(hashlib.md5(data).digest()).decode()
-            lines.append({"itemCount": len(items), "md5Checksum": md5, "etag": etag, "dataFileS3Key": key})
-        summary = {"version": "2020-06-30", "exportArn": arn, "itemCount": len(found), "outputFormat": "DYNAMODB_JSON"}
-        self._write(f"{folder}manifest-files", "\n".join(json.dumps(one) for one in lines) + "\n")
-        self._write(f"{folder}manifest-summary", json.dumps(summary))
-        self.s3.put_object(Bucket=self.bucket, Key=f"{folder}_started", Body=b"")
+        return {one["id"]["S"]: one["n"]["N"] for one in found}
 
-    def _write(self, name: str, text: str) -> None:
-        md5 = base64.b64encode(hashlib.md5(text.encode()).digest())
-        self.s3.put_object(Bucket=self.bucket, Key=f"{name}.json", Body=text.encode())
-        self.s3.put_object(Bucket=self.bucket, Key=f"{name}.md5", Body=md5)
+    def step(self, hours: float, n: int, *numbers: int, without: str = "", **options: Any) -> Any:
+        """Write some items, remove one, and back up so many hours later."""
+        table = f"{self.prefix}things"
+        for number in numbers:
+            self.boto.put_item(TableName=table, Item={"id": {"S": str(number)}, "n": {"N": str(n)}})
+        if without:
+            self.boto.delete_item(TableName=table, Key={"id": {"S": without}})
+        self.server.ahead += hours * 3600
+        return self.backup(max_age="0s", full_every="7d", **options)
+
+    def killed_after(self, operation: str, task: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
+        """Run a task in a process that dies once AWS has answered a call."""
+        child, real = os.fork(), Service.ask
+        if child == 0:
+
+            def ask(service: Any, name: str, **arguments: Any) -> Any:
+                answer = real(service, name, **arguments)
+                if name == operation:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return answer
+
+            monkeypatch.setattr(Service, "ask", ask)
+            try:
+                task()
+            finally:
+                os._exit(1)
+        assert os.WIFSIGNALED(os.waitpid(child, 0)[1]), operation
 
     def objects(self) -> list[str]:
         """Their keys."""
@@ -96,11 +104,14 @@ class Account:
 
     def store(self, **options: Any) -> dict[str, Any]:
         place = {"bucket": self.bucket, "prefix": "nightly", "endpoint_url": self.url}
-        common = {"type": "dynamodb", "prefix": self.prefix, "region": REGION, "endpoint_url": self.url, **CREDENTIALS}
+        common = {"type": "dynamodb", "prefix": self.prefix, "region": REGION, **CREDENTIALS}
+        common["endpoint_url"] = self.server.url
         return {**common, "export_to": place, **options}
 
-    def backup(self, check: bool = False, max_age: str = "1d", recovery_period: Any = 35, **params: Any) -> Any:
-        source = self.store(method="s3_export", recovery_period=recovery_period)
+    def backup(
+        self, check: bool = False, max_age: str = "1d", recovery_period: Any = 35, full_every: Any = None, **params: Any
+    ) -> Any:
+        source = self.store(method="s3_export", recovery_period=recovery_period, full_every=full_every)
         return self.run("backup", check, source=source, max_age=max_age, **params)
 
     def restore(self, check: bool = False, **options: Any) -> Any:
@@ -108,18 +119,9 @@ class Account:
 
 
 @pytest.fixture
-def account(aws_url: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> Account:
-    made, real = Account(aws_url, run), Client.ask
-
-    def ask(self: Any, operation: str, **arguments: Any) -> Any:
-        answer = real(self, operation, **arguments)
-        if operation == "export_table_to_point_in_time":
-            arn = answer["ExportDescription"]["ExportArn"]
-            made.write(arn, f"{arguments['S3Prefix']}/AWSDynamoDB/{arn.rpartition('/')[2]}/")
-        return answer
-
-    monkeypatch.setattr(Client, "ask", ask)
-    return made
+def account(aws_url: str, run: Run) -> Iterator[Account]:
+    with exporting(aws_url) as server:
+        yield Account(aws_url, server, run)
 
 
 def test_an_export_is_made_verified_imported_and_removed(account: Account) -> None:
@@ -161,8 +163,8 @@ def _removed(account: Account, key: str) -> None:
 @pytest.mark.parametrize(
     ("ending", "change", "message"),
     [
-        ("data/1.json.gz", _truncated, "was changed since it was exported"),
-        ("data/0.json.gz", _removed, "has no nightly/AWSDynamoDB/"),
+        ("-1.json.gz", _truncated, "was changed since it was exported"),
+        ("-0.json.gz", _removed, "has no nightly/AWSDynamoDB/"),
         ("manifest-files.json", _truncated, "does not have the MD5"),
         ("manifest-summary.json", _removed, "has no manifest"),
     ],
@@ -189,7 +191,7 @@ def test_a_manifest_can_t_name_what_is_elsewhere(account: Account, monkeypatch: 
     lines = account.s3.get_object(Bucket=account.bucket, Key=key)["Body"].read().decode()
     account.s3.put_object(Bucket=account.bucket, Key="precious", Body=b"x")
     own = json.loads(lines.splitlines()[0])["dataFileS3Key"]
-    account._write(key[: -len(".json")], lines.replace(own, "precious"))
+    account.server.put(account.bucket, key[: -len(".json")], lines.replace(own, "precious"))
     done = account.backup(max_age="0s", keep={"last": 1})
     assert done["removed"] == []
     assert any("names precious, which is elsewhere" in one for one in done["warnings"])
@@ -199,13 +201,13 @@ def test_a_manifest_can_t_name_what_is_elsewhere(account: Account, monkeypatch: 
 def test_an_export_that_lacks_items_fails(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     account.create()
     account.put(1, 2)
-    real = account.write
+    real = account.server.export
 
-    def add(arn: str, folder: str) -> None:
-        real(arn, folder)
-        account.put(3)  # AWS counts one more than its files have
+    def export(request: dict[str, Any], arn: str) -> None:
+        real(request, arn)
+        account.server.told[arn]["ItemCount"] += 1
 
-    monkeypatch.setattr(account, "write", add)
+    monkeypatch.setattr(account.server, "export", export)
     with pytest.raises(SourceError, match="have 2 items instead of 3"):
         account.backup()
     assert account.objects() == []
@@ -277,3 +279,137 @@ def test_an_import_that_another_run_began_is_followed(account: Account, monkeypa
     assert "import_table" not in asked
     assert len(account.boto.scan(TableName=table)["Items"]) == 2
     assert not account.restore()["changed"]
+
+
+def references(done: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = done["backup"]["sources"][0]["references"]
+    return found
+
+
+def test_increments_continue_a_full_export_and_are_restored_in_order(account: Account) -> None:
+    account.create()
+    first = account.step(0, 1, 1, 2, 3)
+    (full,) = references(first)
+    assert full["since"] is None
+    second = account.step(1, 2, 2, 4, without="3")
+    third = account.step(50, 3, 3, 4, without="1")  # what takes more than a day is three exports
+    assert [one["since"] for one in references(third)] == [
+        None,
+        full["created"],
+        *(one["created"] for one in references(third)[1:-1]),
+    ]
+    assert len(references(second)) == 2
+    assert len(references(third)) == 5
+    table = f"new_{account.prefix}things"
+    assert account.restore(check=True)["changed"]
+    assert account.restore()["changed"]
+    assert account.items(table) == {"2": "2", "3": "3", "4": "3"}
+    for check in (True, False):
+        again = account.restore(check=check)
+        assert (again["changed"], len(again["warnings"])) == (False, 1)
+    with pytest.raises(TargetError, match="not, or not certainly, restored from this backup"):
+        account.run("restore", target=account.store(prefix=f"new_{account.prefix}"), backup=second["backup"]["id"])
+    # a backup of the restored table does not have the mark
+    done = account.run("backup", source=account.store(prefix=f"new_{account.prefix}", export_to=None), name="other")
+    assert "Tags" not in json.dumps(done)
+    # the full export is removed with the last backup that needs it
+    fourth = account.step(1, 4, 5, keep={"last": 1})
+    assert len(fourth["removed"]) == 3
+    assert account.restore(prefix=f"late_{account.prefix}")["changed"]
+    assert account.items(f"late_{account.prefix}things")["5"] == "4"
+    fifth = account.step(24 * 7, 5, 6, keep={"last": 1})
+    assert [one["since"] for one in references(fifth)] == [None]
+    assert fifth["removed"] == [fourth["backup"]["id"]]
+    identity = references(fifth)[0]["arn"].rpartition("/")[2]
+    assert all(identity in one for one in account.objects())
+
+
+def test_what_increments_need_is_looked_at_first(account: Account) -> None:
+    account.create()
+    with pytest.raises(InvalidRequest, match="full_every is set, with method=native"):
+        account.run("backup", source=account.store(method="native", full_every="7d"), max_age="1d")
+    account.step(0, 1, 1)
+    for check in (True, False):
+        with pytest.raises(SourceError, match="an incremental export covers 15 minutes or more"):
+            account.step(0.1, 2, 2, check=check)
+    (arn, *_more) = [one["arn"] for one in references(account.step(1, 2, 2))]
+    table = f"{account.prefix}things"
+    account.boto.delete_table(TableName=table)
+    account.create()
+    again = references(account.step(1, 3, 3))
+    assert [one["since"] for one in again] == [None], "another table of that name"
+    account.server.ahead += 36 * 86400
+    (beyond,) = references(account.step(1, 4, 4))
+    assert beyond["since"] is None
+    for key in account.objects():
+        if beyond["arn"].rpartition("/")[2] in key:
+            account.s3.delete_object(Bucket=account.bucket, Key=key)
+    (anew,) = references(account.step(1, 5, 5))
+    assert anew["since"] is None, "what is gone can't be continued"
+    assert len({arn, again[0]["arn"], beyond["arn"], anew["arn"]}) == 4
+
+
+def _shifted(account: Account, key: str) -> None:
+    text = account.s3.get_object(Bucket=account.bucket, Key=key)["Body"].read().decode()
+    summary = {**json.loads(text), "exportFromTime": "2025-06-30T12:00:00.000Z"}
+    account.server.put(account.bucket, key[: -len(".json")], json.dumps(summary))
+
+
+@pytest.mark.parametrize(
+    ("ending", "change", "message"),
+    [
+        ("-0.json.gz", _truncated, "was changed since it was exported"),
+        ("manifest-summary.json", _shifted, "has the exportFromTime 2025-06-30T12:00:00.000Z instead of"),
+    ],
+)
+def test_a_damaged_increment_is_not_believed(
+    account: Account, ending: str, change: Callable[[Account, str], None], message: str
+) -> None:
+    account.create()
+    account.step(0, 1, 1)
+    last = references(account.step(1, 2, 2))[-1]["arn"].rpartition("/")[2]
+    (key,) = [one for one in account.objects() if one.endswith(ending) and last in one]
+    change(account, key)
+    for check in (True, False):
+        with pytest.raises(RepositoryError, match=message):
+            account.restore(check=check)
+    assert len(references(account.step(1, 3, 3))) == 1, "a full export is made again"
+
+
+def test_increments_of_which_not_all_were_written_are_written_again(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.create()
+    account.step(0, 1, 1, 2)
+    account.step(1, 2, 2)
+    table = f"new_{account.prefix}things"
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr(Writer, "flush", lambda _writer: os.kill(os.getpid(), signal.SIGKILL))
+        account.restore()
+        os._exit(1)
+    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    assert account.restore(check=True)["changed"]
+    assert account.restore()["changed"]
+    assert account.items(table) == {"1": "1", "2": "2"}
+    assert not account.restore()["changed"]
+    arn = account.boto.describe_table(TableName=table)["Table"]["TableArn"]
+    account.boto.untag_resource(ResourceArn=arn, TagKeys=["day2-restore"])
+    for check in (True, False):
+        with pytest.raises(TargetError, match="not, or not certainly, restored from this backup"):
+            account.restore(check=check)
+
+
+def test_tasks_that_are_killed_at_their_calls_are_run_again(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    account.create()
+    account.put(1)
+    for operation in ("export_table_to_point_in_time", "describe_export", "get_object", "list_objects_v2"):
+        account.killed_after(operation, account.backup, monkeypatch)
+    assert account.backup()["reason"] == "new"
+    assert account.backup()["reason"] == "recent"
+    for operation in ("import_table", "describe_import", "list_tags_of_resource"):
+        account.killed_after(operation, account.restore, monkeypatch)
+        account.restore()
+        assert account.items(f"new_{account.prefix}things") == {"1": "1"}
+        assert not account.restore()["changed"]
+        account.boto.delete_table(TableName=f"new_{account.prefix}things")

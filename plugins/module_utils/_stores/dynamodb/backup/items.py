@@ -21,6 +21,7 @@ from ..values import KeyField
 
 SUFFIX = ".jsonl"
 _START, _END = b'{"Item":', b"}\n"
+PUT, DELETE = b'{"PutRequest":{"Item":%s}}', b'{"DeleteRequest":{"Key":%s}}'  # with an item or a key as JSON
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 # Spelled as `_number` does; nearly all numbers are.
 _NORMAL = re.compile(r"0|-?(?:[1-9]\d{0,37}|(?:0|[1-9]\d{0,17})\.\d{0,19}[1-9])").fullmatch

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, Callable, NamedTuple, Optional
 
@@ -28,7 +29,8 @@ class Reference(NamedTuple):
 
     `arn` and `label` are the identifier and the name that the backup has in AWS; of an export, the label is its address
     in S3. `created` is ISO 8601, `bytes` the size according to AWS, `records` the number of items in an export; both
-    can be None.
+    can be None. An incremental export has what was written between `since` and `created`; of all others, `since` is
+    None.
     """
 
     name: str
@@ -40,10 +42,20 @@ class Reference(NamedTuple):
     created: str
     bytes: Optional[int] = None
     records: Optional[int] = None
+    since: Optional[str] = None
 
     def to_json(self) -> dict[str, Any]:
         """For the manifest."""
         return self._asdict()
+
+
+class Steps(NamedTuple):
+    """How a table is backed up: by what begins backups, of which each is to be followed. `earlier` are the ones that
+    these continue.
+    """
+
+    earlier: Sequence[Reference]
+    starts: Sequence[Callable[[], Reference]]
 
 
 def ask(client: Client, what: str, operation: str, kind: type[Day2Error] = SourceError, **arguments: Any) -> Any:
@@ -72,6 +84,10 @@ class NativeBackups:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+
+    def steps(self, name: str, table: Table, _earlier: Sequence[Reference]) -> Steps:
+        """How the table of a collection is backed up."""
+        return Steps((), (functools.partial(self.start, name, table),))
 
     def start(self, name: str, table: Table) -> Reference:
         """Begin a backup of the table of a collection. Raises SourceError."""

@@ -19,6 +19,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": "dict",
         "options": {"bucket": {"type": "str"}, "prefix": {"type": "str"}, "endpoint_url": {"type": "str"}},
     },
+    "full_every": {"type": "str"},
     "jobs": {"type": "int"},
     "max_read_units": {"type": "int"},
     "read_twice": {"type": "bool"},

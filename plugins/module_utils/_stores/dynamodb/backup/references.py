@@ -10,12 +10,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Optional, Protocol
 
-from ...._core.errors import Day2Error, SourceError
+from ...._core.errors import Day2Error, RepositoryError, SourceError
 from ...._core.progress import Progress
 from ...base import Sink, Snapshot
 from ..client import Client
 from ..tables import Table
-from .native import NativeBackups, Reference, ask
+from .native import NativeBackups, Reference, Steps, ask
 from .settings import RECOVERY, Settings, check_readable, enable_recovery, period_in, read_settings
 
 if TYPE_CHECKING:
@@ -31,11 +31,27 @@ def references_of(details: Mapping[str, Any]) -> list[Reference]:
     return [Reference(**{name: one.get(name) for name in fields}) for one in details.get("references") or ()]
 
 
+def chains_of(details: Mapping[str, Any]) -> dict[str, list[Reference]]:
+    """The same by collection: a full one, and the incremental ones that continue it. Raises RepositoryError."""
+    chains: dict[str, list[Reference]] = {}
+    for one in references_of(details):
+        chain = chains.setdefault(one.name, [])
+        if one.since != (chain[-1].created if chain else None):
+            raise RepositoryError(
+                f"The reference to {one.arn} does not continue the one before it.", "Choose another backup."
+            )
+        chain.append(one)
+    return chains
+
+
 class Engine(Protocol):
     """How AWS keeps the backups of a method."""
 
-    def start(self, name: str, table: Table) -> Reference:
-        """Begin a backup of the table of a collection. Raises SourceError."""
+    def steps(self, name: str, table: Table, earlier: Sequence[Reference]) -> Steps:
+        """How the table of a collection is backed up. Raises SourceError.
+
+        :param earlier: of the newest backup, which may be continued.
+        """
 
     def complete(self, reference: Reference, progress: Progress) -> Reference:
         """Wait until it is complete, and check it. Returns it with its figures. Raises SourceError."""
@@ -73,16 +89,19 @@ def take(store: DynamodbStore, sink: Sink, made: list[Reference]) -> Snapshot:
         settings = _recoverable(store, tables, settings, sink.dry)
     if store.method == S3_EXPORT:
         _check_exportable(store, tables, settings)
-    engine = engine_of(store, store.method)
+    engine, earlier = engine_of(store, store.method), chains_of(store.earlier)
+    steps = {name: engine.steps(name, table, earlier.get(name, ())) for name, table in tables.items()}
     if not sink.dry:
-        sink.progress.start(f"Backing up {len(tables)} DynamoDB tables in AWS", len(tables), "tables")
-        for name, table in tables.items():
+        starts = [start for one in steps.values() for start in one.starts]
+        sink.progress.start(f"Backing up {len(tables)} DynamoDB tables in AWS", len(starts), "backups")
+        for start in starts:
             with sink.progress.critical():  # whatever AWS has begun is in the list
-                made.append(engine.start(name, table))
+                made.append(start())
         for number, reference in enumerate(list(made)):
             made[number] = engine.complete(reference, sink.progress)
             sink.progress.advance(1)
-    return _snapshot(store, sink, tables, settings, made)
+    chains = {name: [*one.earlier, *(each for each in made if each.name == name)] for name, one in steps.items()}
+    return _snapshot(store, sink, tables, settings, chains)
 
 
 def _snapshot(
@@ -90,18 +109,20 @@ def _snapshot(
     sink: Sink,
     tables: Mapping[str, Table],
     settings: Mapping[str, Settings],
-    made: Sequence[Reference],
+    chains: Mapping[str, Sequence[Reference]],
 ) -> Snapshot:
     described = {name: {"table": tables[name].name, "settings": settings[name].to_json()} for name in sorted(tables)}
-    of_name = {one.name: one.to_json() for one in made}
-    lines = [json.dumps({**of_name.get(name, {}), **one}, sort_keys=True) + "\n" for name, one in described.items()]
+    references = {name: [one.to_json() for one in chains[name]] for name in described}
+    lines = [
+        json.dumps({**one, **described[name]}, sort_keys=True) + "\n" for name in described for one in references[name]
+    ]
     sink.progress.start("Recording the backups in AWS", unit="bytes")
     with sink.file(FILE) as target:
         for line in lines:
             target.write(line.encode())
     details = {
         "method": store.method,
-        "references": [of_name[name] for name in sorted(of_name)],
+        "references": [one for name in described for one in references[name]],
         "tables": described,
     }
     # No two backups are equal: what a table has cannot be told from them.
@@ -126,6 +147,12 @@ def outdated(store: DynamodbStore, details: Mapping[str, Any]) -> str:
             if found != store.recovery_period:
                 return f"the point-in-time recovery of {store.table_of(name)} {_shown(found)}"
     return ""
+
+
+def unshared(details: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> list[Reference]:
+    """What a backup refers to, and the others do not. The later ones come first: what is interrupted has no gaps."""
+    shared = {one.arn for each in others for one in references_of(each)}
+    return [one for one in reversed(references_of(details)) if one.arn not in shared]
 
 
 def remove(store: DynamodbStore, references: Sequence[Reference], method: str) -> None:

@@ -12,15 +12,20 @@ from typing import Any
 from ...._core.errors import TargetError
 from ...._core.progress import Progress
 from ..tables import Table
+from ..write import Writer
+from .increments import COMPLETE, STARTED, mark, mark_of, mark_with, requests
 from .native import ask, follow
 from .restore_reference import NewTable
-from .s3_export import creation_parameters, place_of
+from .s3_export import S3Exports, creation_parameters, place_of
 
 _UNDERWAY = "IN_PROGRESS"
 
 
 class ImportedTable(NewTable):
-    """A table that AWS makes from an export. Every item of the export is counted, none is read."""
+    """A table that AWS makes from a full export. Every item of it is counted, none is read.
+
+    What incremental exports have is written to it afterwards, by us, as AWS can't import them.
+    """
 
     _arn = ""  # of the import
 
@@ -66,10 +71,46 @@ class ImportedTable(NewTable):
                 if same and one.get("ImportStatus") in ("COMPLETED", _UNDERWAY):
                     self.underway = one["ImportStatus"] == _UNDERWAY
                     self._arn = one["ImportArn"] if self.underway else ""
+                    self._check_mark(table)
                     return
             if not answer.get("NextToken"):
                 raise self.exists()
             arguments["NextToken"] = answer["NextToken"]
+
+    def complete(self, table: Table, progress: Progress) -> None:
+        """Write what the incremental exports have, in order. Raises TargetError."""
+        if not self.references[1:] or not (self.made or self.underway or self.unfinished):
+            return
+        client, last, exports = self.store.client, self.references[-1], S3Exports(self.store)
+        mark(client, table, last, STARTED)
+        for one in self.references[1:]:
+            with Writer(client, table, self.store.jobs) as writer:
+                for request in requests(exports.records(one), table.key):
+                    progress.check()
+                    writer.put_texts((request,))
+                writer.flush()
+                if writer.rejects:
+                    raise TargetError(
+                        f"The DynamoDB table {self.name} rejects {len(writer.rejects)} items of {one.label}, such as "
+                        f"{', '.join(map(str, writer.rejects[0].key or ()))}: {writer.rejects[0].reason}"
+                    )
+        mark(client, table, last, COMPLETE)
+
+    def _check_mark(self, table: Table) -> None:
+        """Whether what the incremental exports have was written to a table. Raises TargetError if that is not known."""
+        if self.underway:
+            return
+        found, last = mark_of(self.store.client, table), self.references[-1]
+        wanted = {mark_with(last, COMPLETE): False, mark_with(last, STARTED): True}
+        if not self.references[1:]:
+            wanted = {"": False}
+        if found not in wanted:
+            raise TargetError(
+                f"The DynamoDB table {self.name} was imported from the same full export, but not, or not certainly, "
+                "restored from this backup.",
+                "Remove or rename the table, or set another prefix of the target, and run again.",
+            )
+        self.unfinished = wanted[found]
 
     def _check_items(self, told: Mapping[str, Any]) -> None:
         if told["ImportStatus"] != "COMPLETED":

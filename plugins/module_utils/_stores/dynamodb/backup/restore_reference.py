@@ -16,7 +16,7 @@ from ...._core.units import format_time
 from ...base import Change, Copy, Restoration
 from ..tables import Table, drop_table, find_table
 from .native import Reference, ask, follow
-from .references import FILE, S3_EXPORT, engine_of, references_of
+from .references import FILE, S3_EXPORT, chains_of, engine_of
 from .settings import Addition, Settings, additions, check_writable, differing, read_settings, settings_from, unprotect
 
 if TYPE_CHECKING:
@@ -45,16 +45,17 @@ class ReferenceRestoration:
         self._applied = False
         method = str(copy.details["method"])
         parameters = {} if method == S3_EXPORT else _overrides(store)
-        references = _chosen(store, references_of(copy.details), only)
+        chains = _chosen(store, chains_of(copy.details), only)
         store.replaced = []
         kind = _table_of(store, method)
         self._tables = [
-            kind(store, one, settings_from(copy.details["tables"][one.name]["settings"]), parameters)
-            for one in references
+            kind(store, chain, settings_from(copy.details["tables"][chain[0].name]["settings"]), parameters)
+            for chain in chains
         ]
         engine = engine_of(store, method)
         for one in self._tables:
-            one.check(engine.trouble(one.reference) if store.restore_time is None and one.missing else "")
+            wanted = one.references if store.restore_time is None and (one.missing or one.unfinished) else ()
+            one.check(next(filter(None, map(engine.trouble, wanted)), ""))
         changed = [one for one in self._tables if one.changed]
         self.changed = bool(changed)
         self.changes: tuple[Change, ...] = ()
@@ -103,16 +104,16 @@ class ReferenceRestoration:
 
 class NewTable:
     """One table that AWS restores. `missing`: it does not exist yet; `made`: this run has begun to restore it;
-    `underway`: an earlier run has.
+    `underway`: an earlier run has; `unfinished`: AWS has restored it, and more is to be written to it.
     """
 
     def __init__(
-        self, store: DynamodbStore, reference: Reference, settings: Settings, parameters: Mapping[str, Any]
+        self, store: DynamodbStore, references: Sequence[Reference], settings: Settings, parameters: Mapping[str, Any]
     ) -> None:
-        self.store, self.reference = store, reference
+        self.store, self.references, self.reference = store, references, references[0]
         self.settings, self._parameters = settings, parameters
-        self.name = store.table_of(reference.name)
-        self.made = False
+        self.name = store.table_of(self.reference.name)
+        self.made = self.unfinished = False
         found = self._find()
         self.missing = found is None
         self.notes: list[str] = []
@@ -123,6 +124,7 @@ class NewTable:
             if not self.underway:
                 check_writable(found)
                 self._compare(found)
+            if not self.underway and not self.unfinished:
                 self.notes.append(
                     f"The DynamoDB table {self.name} was restored from this backup before. What was written to it "
                     "since was not looked at."
@@ -130,11 +132,12 @@ class NewTable:
 
     @property
     def changed(self) -> bool:
-        return self.missing or self.underway or bool(self._additions)
+        return self.missing or self.underway or self.unfinished or bool(self._additions)
 
     @property
     def added(self) -> list[str]:
-        return ["the table"] if self.missing else [one.what for one in self._additions]
+        more = ["what incremental exports have"] if self.unfinished else []
+        return ["the table"] if self.missing else [*more, *(one.what for one in self._additions)]
 
     def check(self, trouble: str) -> None:
         """:param trouble: why AWS can't restore the backup.
@@ -181,10 +184,14 @@ class NewTable:
         follow(progress, active)
         if found[-1].status not in ("ACTIVE", "UPDATING"):
             raise TargetError(f"AWS did not restore the DynamoDB table {self.name}: its status is {found[-1].status}.")
+        self.complete(found[-1], progress)
         self._compare(found[-1])
         for one in self._additions:
             one.make()
-        self.missing = self.underway = False
+        self.missing = self.underway = self.unfinished = False
+
+    def complete(self, table: Table, progress: Progress) -> None:
+        """Write what AWS does not restore. Raises TargetError."""
 
     def undo(self) -> None:
         """Remove the table if this run has begun to restore it. Raises TargetError."""
@@ -295,8 +302,10 @@ def _overrides(store: DynamodbStore) -> dict[str, Any]:
     return store.client.checked(operation, "Override", store.overrides, "overrides")
 
 
-def _chosen(store: DynamodbStore, references: Sequence[Reference], only: Sequence[str]) -> list[Reference]:
-    has = {one.name for one in references}
+def _chosen(
+    store: DynamodbStore, chains: Mapping[str, Sequence[Reference]], only: Sequence[str]
+) -> list[Sequence[Reference]]:
+    has = set(chains)
     unknown = sorted(set(only) - has)
     if unknown:
         raise InvalidRequest(
@@ -308,7 +317,7 @@ def _chosen(store: DynamodbStore, references: Sequence[Reference], only: Sequenc
         raise InvalidRequest(
             "The backup has none of the tables that tables selects.", f"It has: {', '.join(sorted(has))}."
         )
-    return [one for one in references if one.name in names]
+    return [chain for name, chain in chains.items() if name in names]
 
 
 def _undo(tables: Sequence[NewTable]) -> str:

@@ -20,7 +20,7 @@ from ..tables import Table, check_key, create_table, drop_table, ensure_table, f
 from ..values import KeyField
 from ..write import Writer
 from .index import Index
-from .items import SUFFIX, key_digest, key_shown, key_text, text_in
+from .items import DELETE, PUT, SUFFIX, key_digest, key_shown, key_text, text_in
 from .reading import Tally
 from .settings import additions, check_writable, creation, differing, read_settings, settings_from, unprotect
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _BLOCK = 1 << 20
 _NAMED = 5  # keys in a message
-_PUT, _DELETE = b'{"PutRequest":{"Item":%s}}', b'{"DeleteRequest":{"Key":%s}}'
 
 
 class Part:
@@ -160,7 +159,7 @@ class CreatedTable(TableRestoration):
         part.progress.start(f"Restoring {part.table_name}", unit="bytes")
         self._made = create_table(part.store.client, part.table_name, creation(part.settings))
         self._made = ensure_table(part.store.client, part.table_name, part.key, creation(part.settings))
-        part.put(self._made, (_PUT % text for text in part.texts()))
+        part.put(self._made, (PUT % text for text in part.texts()))
         self.notes += part.check(self._made)
         self._complete(self._made)
 
@@ -212,7 +211,7 @@ class ExistingTable(TableRestoration):
     def undo(self) -> None:
         if self._index is not None and self._writing:
             self.part.put(self._table, self._new(self._index))
-            self.part.put(self._table, (_PUT % text for text, _known in self._kept()))
+            self.part.put(self._table, (PUT % text for text, _known in self._kept()))
 
     def close(self) -> None:
         if self._index is not None:
@@ -231,19 +230,19 @@ class ExistingTable(TableRestoration):
                 yield line[1:-1], line[:1] == b"+"
 
     def _surplus(self) -> Iterator[bytes]:
-        return (_DELETE % key_text(json.loads(text), self._table.key) for text, known in self._kept() if not known)
+        return (DELETE % key_text(json.loads(text), self._table.key) for text, known in self._kept() if not known)
 
     def _lacking(self, index: Index) -> Iterator[bytes]:
         for text in self.part.texts():
             if not index.is_equal(key_digest(json.loads(text), self._table.key)):
-                yield _PUT % text
+                yield PUT % text
 
     def _new(self, index: Index) -> Iterator[bytes]:
         """Requests to delete what the table did not have."""
         for text in self.part.texts():
             item = json.loads(text)
             if index.is_missing(key_digest(item, self._table.key)):
-                yield _DELETE % key_text(item, self._table.key)
+                yield DELETE % key_text(item, self._table.key)
 
 
 def _identity(table: Table) -> tuple[Any, ...]:

@@ -9,19 +9,24 @@ The data itself is not read: AWS names the files, their numbers of items and the
 from __future__ import annotations
 
 import base64
+import functools
+import gzip
 import hashlib
 import json
 import uuid
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from ...._core.aws import Connection, Exhausted, Refused, Service, hint_for
-from ...._core.errors import Day2Error, SourceError
+from ...._core.errors import Day2Error, InvalidRequest, SourceError
 from ...._core.progress import Progress
-from ...._core.units import format_time
+from ...._core.units import format_time, parse_time
 from ..client import describe_failure
 from ..tables import Table
-from .native import Reference, ask, follow
+from . import increments
+from .native import Reference, Steps, ask, follow
 
 if TYPE_CHECKING:
     from .store import DynamodbStore
@@ -64,11 +69,31 @@ class S3Exports:
     def __init__(self, store: DynamodbStore) -> None:
         self._client = store.client
         self._bucket, self._prefix = (str(store.export_to.get(one) or "").strip("/") for one in ("bucket", "prefix"))
+        self._full_every = store.full_every
         given: Mapping[str, Any] = {**store.connection, "endpoint_url": store.export_to.get("endpoint_url")}
         self._s3 = Service("s3", "S3", Connection(**given), retries={"mode": "standard", "total_max_attempts": 4})
 
-    def start(self, name: str, table: Table) -> Reference:
-        """Begin an export of the table of a collection as it is now. Raises SourceError."""
+    def steps(self, name: str, table: Table, earlier: Sequence[Reference]) -> Steps:
+        """How the table of a collection is exported: only what was written since, if full_every allows it.
+
+        :raises SourceError: AWS does not tell what it can export, or has exported too much of it.
+        """
+        window = None if self._full_every is None else increments.window_of(self._client, table)
+        if window is None or self._full_every is None:
+            return Steps((), (functools.partial(self.start, name, table),))
+        until = window.last.replace(microsecond=0)
+        if not increments.continues(earlier, table, window, self._full_every) or any(map(self.trouble, earlier)):
+            return Steps((), (functools.partial(self.start, name, table, until),))
+        spans = increments.spans(parse_time(earlier[-1].created), until, table)
+        return Steps(earlier, [functools.partial(self.start, name, table, end, since) for since, end in spans])
+
+    def start(
+        self, name: str, table: Table, until: Optional[datetime] = None, since: Optional[datetime] = None
+    ) -> Reference:
+        """Begin an export of the table of a collection as it is now, or was; or of what was written since a time.
+
+        :raises SourceError: AWS refuses it.
+        """
         arguments: dict[str, Any] = {
             "TableArn": table.described["TableArn"],
             "S3Bucket": self._bucket,
@@ -76,12 +101,18 @@ class S3Exports:
             "ClientToken": str(uuid.uuid4()),  # a call that is repeated starts no second export
             **({"S3Prefix": self._prefix} if self._prefix else {}),
         }
+        if since is not None:
+            span = {"ExportFromTime": since, "ExportToTime": until, "ExportViewType": increments.VIEW}
+            arguments.update(ExportType=increments.INCREMENTAL, IncrementalExportSpecification=span)
+        elif until is not None:
+            arguments["ExportTime"] = until
         what = f"Exporting the DynamoDB table {table.name} to {self._bucket}"
         made = ask(self._client, what, "export_table_to_point_in_time", **arguments)["ExportDescription"]
         return Reference(
             *(name, table.name, str(table.described["TableArn"]), str(table.described.get("TableId", ""))),
             *(made["ExportArn"], self._place(made["ExportArn"]).address),
-            format_time(made.get("ExportTime") or made["StartTime"]),
+            format_time(until or made.get("ExportTime") or made["StartTime"]),
+            since=None if since is None else format_time(since),
         )
 
     def complete(self, reference: Reference, progress: Progress) -> Reference:
@@ -116,7 +147,7 @@ class S3Exports:
         try:
             place = place_of(reference)
             files = self._files(reference, place)
-            objects = dict(self._objects(place))
+            objects = dict(self._objects(_data(reference, place)))
             for one in files:
                 if one.key not in objects:
                     return f"{place.bucket} has no {one.key}"
@@ -128,6 +159,31 @@ class S3Exports:
         except _Wrong as exc:
             return str(exc)
         return ""
+
+    def records(self, reference: Reference) -> Iterator[dict[str, Any]]:
+        """What an incremental export has. Raises SourceError if it is not complete."""
+        place = place_of(reference)
+        try:
+            for one in self._files(reference, place):
+                yield from self._lines(place, one)
+        except _Wrong as exc:
+            raise SourceError(f"The export of the DynamoDB table {reference.table} is no good: {exc}.") from None
+
+    def _lines(self, place: Place, file: DataFile) -> Iterator[dict[str, Any]]:
+        """The records in a file. Raises _Wrong when it has others than its manifest says."""
+        count = 0
+        try:
+            answer = self._s3.ask("get_object", Bucket=place.bucket, Key=file.key, IfMatch=f'"{file.etag}"')
+            with self._s3.reading(), gzip.GzipFile(fileobj=answer["Body"]) as lines:
+                for line in lines:
+                    yield json.loads(line)
+                    count += 1
+        except (Refused, Exhausted) as exc:
+            raise _failure(f"Reading s3://{place.bucket}/{file.key}", exc) from None
+        except (EOFError, OSError, ValueError, zlib.error) as exc:
+            raise _Wrong(f"{file.key} can't be read ({type(exc).__name__}: {exc})") from None
+        if count != file.items:
+            raise _Wrong(f"{file.key} has {count} items instead of {file.items}")
 
     def remove(self, reference: Reference) -> None:
         """Remove the files of an export, and at last its manifest. Raises SourceError.
@@ -167,11 +223,15 @@ class S3Exports:
             summary = json.loads(self._checked(place, _SUMMARY))
             if summary["exportArn"] != reference.arn:
                 raise _Wrong(f"{place.address} has another export, {summary['exportArn']}")
+            wrong = increments.difference(summary, reference) if reference.since else ""
+            if wrong:
+                raise _Wrong(f"{place.address} is not the export that it should be: {wrong}")
             lines = self._checked(place, _FILES).splitlines()
             files = [_data_file(json.loads(line)) for line in lines if line.strip()]
-        except (KeyError, TypeError, ValueError) as exc:
+        except (KeyError, TypeError, ValueError, InvalidRequest) as exc:
             raise _Wrong(f"the manifest in {place.address} can't be read ({type(exc).__name__}: {exc})") from None
-        foreign = [one.key for one in files if not one.key.startswith(f"{place.folder}data/")]
+        data = _data(reference, place).folder
+        foreign = [one.key for one in files if not one.key.startswith(data)]
         if foreign:
             raise _Wrong(f"the manifest in {place.address} names {foreign[0]}, which is elsewhere")
         items = sum(one.items for one in files)
@@ -189,7 +249,9 @@ class S3Exports:
 
     def _read(self, place: Place, key: str) -> bytes:
         try:
-            content: bytes = self._s3.ask("get_object", Bucket=place.bucket, Key=key)["Body"].read()
+            body = self._s3.ask("get_object", Bucket=place.bucket, Key=key)["Body"]
+            with self._s3.reading():
+                content: bytes = body.read()
             return content
         except (Refused, Exhausted) as exc:
             if isinstance(exc, Refused) and exc.code in _GONE:
@@ -233,6 +295,12 @@ def place_of(reference: Reference) -> Place:
     if not reference.label.startswith("s3://") or not slash or not f"/{folder}".endswith(f"/{own}"):
         raise SourceError(f"{reference.label} is not the place of {reference.arn}: the reference is wrong.")
     return Place(bucket, folder)
+
+
+def _data(reference: Reference, place: Place) -> Place:
+    """The folder of the data of an export. All incremental ones below a prefix have one in common."""
+    folder = place.folder[: place.folder[:-1].rfind("/") + 1] if reference.since else place.folder
+    return Place(place.bucket, f"{folder}data/")
 
 
 def _named(name: str) -> tuple[str, str]:

@@ -50,6 +50,8 @@ class DynamodbStore:
         self.refers = self.method != "export"
         self.recovery_period = _positive(options, "recovery_period")
         self.export_to: Mapping[str, Any] = options.get("export_to") or {}
+        every = options.get("full_every")
+        self.full_every = parse_duration(every) if every else None  # seconds
         self._check_method()
         self.restore_time = parse_time(options["restore_time"]) if options.get("restore_time") else None
         self.overrides: Mapping[str, Any] = options.get("overrides") or {}
@@ -63,6 +65,7 @@ class DynamodbStore:
         # By a restore: the collections that it replaces, so that only these are backed up before.
         self.replaced: Optional[Sequence[str]] = None
         self._made: list[Reference] = []  # in AWS, by this run
+        self.earlier: Mapping[str, Any] = {}  # details of the backup that the next one may continue
 
     def _check_method(self) -> None:
         days = self.recovery_period
@@ -71,6 +74,8 @@ class DynamodbStore:
                 f"recovery_period is {days}, with method={self.method}.",
                 f"Set it to 1 to {_LONGEST_PERIOD} days with method=native or s3_export, or omit it.",
             )
+        if self.full_every is not None and self.method != "s3_export":
+            raise InvalidRequest(f"full_every is set, with method={self.method}.", "Omit it, or set method=s3_export.")
         if self.method == "s3_export" and not self.export_to.get("bucket"):
             raise InvalidRequest("method=s3_export requires export_to.bucket.", "Set it to the bucket to export to.")
 
@@ -167,10 +172,13 @@ class DynamodbStore:
 
         return outdated(self, details)
 
-    def forget(self, details: Mapping[str, Any]) -> None:
-        from .references import references_of, remove  # only here: see registry.py
+    def build_on(self, details: Mapping[str, Any]) -> None:
+        self.earlier = details
 
-        remove(self, references_of(details), str(details["method"]))
+    def forget(self, details: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> None:
+        from .references import remove, unshared  # only here: see registry.py
+
+        remove(self, unshared(details, others), str(details["method"]))
 
     def abandon(self) -> str:
         if not self._made:
