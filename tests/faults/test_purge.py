@@ -118,6 +118,11 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_kills_beside_an_application(mode: str, tmp_path: Path) -> None:
     path, log, params = tmp_path / "events.db", tmp_path / "log", params_of(tmp_path)
     make(path, mode, COUNT)
+    with (
+        contextlib.closing(sqlite3.connect(path)) as database,
+        database,
+    ):  # so far from the others that two processes read
+        database.execute("INSERT INTO events VALUES (-30000, ?, 'far')", (NEW,))
     chosen, most, killed = random.Random(mode), COUNT, 0
     longest = 0.5
     with writing(path, log):
@@ -145,7 +150,10 @@ def test_kills_beside_an_application(mode: str, tmp_path: Path) -> None:
     assert run("purge", params).result["changed"] is False
     with contextlib.closing(sqlite3.connect(path)) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        assert [row[0] for row in database.execute("SELECT id FROM events ORDER BY id")] == list(range(7, most + 1, 7))
+        assert [row[0] for row in database.execute("SELECT id FROM events ORDER BY id")] == [
+            -30000,
+            *range(7, most + 1, 7),
+        ]
     found = exported(tmp_path / "backups")
     for number, note in last.items():
         if number % 7:

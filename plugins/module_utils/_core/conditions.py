@@ -75,7 +75,7 @@ class Where:
         if not isinstance(conditions, (list, tuple)):
             raise InvalidRequest(f"{path} is not a list of conditions.", _HINT)
         tests = [self._condition(one, f"{path}[{number}]", depth) for number, one in enumerate(conditions)]
-        return lambda record: all(test(record) for test in tests)
+        return tests[0] if len(tests) == 1 else lambda record: all(test(record) for test in tests)
 
     def _condition(self, given: Any, path: str, depth: int) -> Test:
         if depth > _DEEPEST:
@@ -249,12 +249,12 @@ def instant(value: Any) -> Optional[datetime]:
 
     Numbers, and texts that are one, are seconds, milliseconds or microseconds since 1970, by their size.
     """
+    if isinstance(value, str):
+        return _text_instant(value)
     if isinstance(value, datetime):
         return value if value.utcoffset() is not None else value.replace(tzinfo=timezone.utc)
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=timezone.utc)
-    if isinstance(value, str):
-        return _text_instant(value)
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         return None
     if not is_finite(value) or not _EARLIEST <= value < _LATEST:

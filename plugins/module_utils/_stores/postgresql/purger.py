@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable
 
 from ..._core.errors import Day2Error, SourceError, TargetError
-from ..._core.record_batches import batch
+from ..._core.record_batches import batch as records_of
 from ..._core.tagged_json import decode as decode_json
 from ..records import gaps
 from ..records.as_stored import as_stored
 from ..records.model import JSON, NO_RIGHTS, Field, Info, Record, Rights
-from ..records.purger import Item, Key, Relation, Removed, Row, remove_batch
+from ..records.purger import Batch, Item, Key, Relation, Removed, Row, batch_of, remove_batch
 from .client import errors, identifier, with_values
 from .ddl import qualified
 from .editor import PostgresqlEditor
@@ -75,7 +75,11 @@ class PostgresqlPurger(PostgresqlEditor):
         with errors(SourceError, f"Can't read the table {info.name}"):
             return self._read().execute(query, ()).fetchone() is None
 
-    def pages(self, info: Info) -> Iterator[Sequence[Row]]:
+    def parts(self, info: Info) -> Sequence[Any]:
+        """One: the server works while we do."""
+        return [None]
+
+    def pages(self, info: Info, wanted: Collection[str], part: Any = None) -> Iterator[Sequence[Row]]:
         rows = _Rows(info)
         order = ", ".join(f"c.{identifier(name)}" for name in info.stored.key)
         with errors(SourceError, f"Can't read the table {info.name}"):
@@ -89,10 +93,10 @@ class PostgresqlPurger(PostgresqlEditor):
             return _children(self._read(), self._own_rows, relation, key)
 
     def remove(
-        self, info: Info, relations: Sequence[Relation], batches: Iterable[Sequence[Item]], action: str, max_wait: float
+        self, info: Info, relations: Sequence[Relation], batches: Iterable[Batch], action: str, max_wait: float
     ) -> Iterator[Removed]:
         """`max_wait` is not needed: only writers of the same rows wait."""
-        items, size = itertools.chain.from_iterable(batches), _LEAST
+        items, size = itertools.chain.from_iterable(batch.items() for batch in batches), _LEAST
         doing, writer = f"Can't delete from the table {info.name}", self._connected()
         with errors(TargetError, doing):
             self.release()
@@ -117,7 +121,7 @@ class PostgresqlPurger(PostgresqlEditor):
         def attempt(skip: bool) -> Removed:
             with errors(TargetError, f"Can't delete from the table {info.name}"), self._connected().transaction():
                 if relations:
-                    return remove_batch(store, info, relations, items, action)
+                    return remove_batch(store, info, relations, batch_of(items), action)
                 return store.delete_unchanged(info, items, skip)
 
         try:
@@ -167,7 +171,7 @@ class _Rows:
             return []
         width = self._width
         values = [row[width + 1 :] for row in found]
-        stored = list(batch([one[0] for one in values]) if self._document else self._records(values))
+        stored = list(records_of([one[0] for one in values]) if self._document else self._records(values))
         return [Row(tuple(row[:width]), row[width], self._record(one), one) for row, one in zip(found, stored)]
 
     def _record(self, stored: Record) -> Record:
@@ -191,6 +195,10 @@ class _InTransaction:
         for *key, token in self._execute(info, f"{head},", keys, " FOR UPDATE OF c").fetchall():
             found[tuple(key)] = "" if tuple(key) in found else token
         return found
+
+    def digest(self, info: Info, keys: Sequence[Key]) -> str:
+        """Not known: `xmin` says what was written."""
+        return ""
 
     def children(self, relation: Relation, key: Key) -> Mapping[Key, str]:
         found = _children(self._writer, self._table_of, relation, key, " FOR UPDATE OF c")

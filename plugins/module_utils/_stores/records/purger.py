@@ -8,10 +8,13 @@ A record is removed only if it is as it was read: its token says so. What refers
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Union
 
 from ..._core.errors import InvalidRequest
+from ..._core.tagged_json import encode
 from .model import ForeignKey, Info, Record
 from .store import TargetStore
 
@@ -24,13 +27,20 @@ class Row(NamedTuple):
     """A record as it was read.
 
     `key`: as the store has it, in values that JSON with tags can hold. `token`: another one once the record is changed.
-    `stored`: the record with the values of `as_stored`.
+    `stored`: the record with the values of `as_stored`, or its line in an export. `content`: its exact values in any
+    form, b"" if the store does not compare them.
     """
 
     key: Key
     token: str
     record: Record
-    stored: Record
+    stored: Union[Record, str]
+    content: bytes = b""
+
+    @property
+    def line(self) -> str:
+        """The record in an export, without the end of the line."""
+        return self.stored if self.stored.__class__ is str else encode(self.stored)
 
 
 class Item(NamedTuple):
@@ -39,6 +49,39 @@ class Item(NamedTuple):
     key: Key
     token: str
     kids: Mapping[int, Sequence[Item]] = {}
+
+
+class Batch(NamedTuple):
+    """Records that are to be removed together.
+
+    `tokens`: of each, with commas between. `digest`: of the content of all of them, "" if that is not known. `kids`: of
+    each, if there are any.
+    """
+
+    keys: Sequence[Key]
+    tokens: str
+    digest: str = ""
+    kids: Sequence[Mapping[int, Sequence[Item]]] = ()
+
+    def items(self) -> list[Item]:
+        """The records one by one."""
+        return list(map(Item, self.keys, self.tokens.split(","), self.kids or itertools.repeat({})))
+
+    def rest(self, first: int) -> Batch:
+        """The records from this one on."""
+        tokens = self.tokens.split(",")[first:]
+        return Batch(self.keys[first:], ",".join(tokens), "" if first else self.digest, self.kids[first:])
+
+
+def batch_of(items: Sequence[Item], contents: Sequence[bytes] = ()) -> Batch:
+    """Records that can be removed together."""
+    kids = [one.kids for one in items] if any(one.kids for one in items) else ()
+    return Batch([one.key for one in items], ",".join([one.token for one in items]), digest_of(contents), kids)
+
+
+def digest_of(contents: Sequence[bytes]) -> str:
+    """The digest of the content of all records of a batch; "" if that of one is not known."""
+    return hashlib.blake2b(b"".join(contents), digest_size=32).hexdigest() if contents and all(contents) else ""
 
 
 class Relation(NamedTuple):
@@ -90,8 +133,17 @@ class Purger(TargetStore, Protocol):
     def tells_apart(self, info: Info) -> bool:
         """Whether the database takes no two keys for the same, and no record lacks a part of its key."""
 
-    def pages(self, info: Info) -> Iterator[Sequence[Row]]:
-        """All records by key. Writers of the store wait for none of the pages. There is no common state of them."""
+    def parts(self, info: Info) -> Sequence[Any]:
+        """Parts of the records, in the order of the key, each of which a process of its own can read. Nothing is open
+        afterwards that such processes would share.
+        """
+
+    def pages(self, info: Info, wanted: Collection[str], part: Any = None) -> Iterator[Sequence[Row]]:
+        """Records by key. Writers of the store wait for none of the pages. There is no common state of them.
+
+        :param wanted: the names of the fields that records must have, apart from the key. Others may be missing.
+        :param part: one of `parts`; None: all records.
+        """
 
     def children(self, relation: Relation, key: Key) -> list[Row]:
         """The records that refer to the one with this key."""
@@ -100,7 +152,7 @@ class Purger(TargetStore, Protocol):
         """In words, the references to this table that `collections` does not tell of."""
 
     def remove(
-        self, info: Info, relations: Sequence[Relation], batches: Iterable[Sequence[Item]], action: str, max_wait: float
+        self, info: Info, relations: Sequence[Relation], batches: Iterable[Batch], action: str, max_wait: float
     ) -> Iterator[Removed]:
         """Remove those records that are as they were read, some batches in each transaction.
 
@@ -119,6 +171,9 @@ class Operations(Protocol):
     def current(self, info: Info, keys: Sequence[Key]) -> Mapping[Key, str]:
         """The tokens of the records with these keys, "" for one that is not unique. Missing ones are gone."""
 
+    def digest(self, info: Info, keys: Sequence[Key]) -> str:
+        """The digest of the content of the records with these keys, in this order; "" if it is not known."""
+
     def children(self, relation: Relation, key: Key) -> Mapping[Key, str]:
         """The keys and tokens of the records that refer to the one with this key."""
 
@@ -129,18 +184,24 @@ class Operations(Protocol):
         """Set the foreign key of these children to null."""
 
 
-def remove_batch(
-    store: Operations, info: Info, relations: Sequence[Relation], items: Sequence[Item], action: str
-) -> Removed:
+def remove_batch(store: Operations, info: Info, relations: Sequence[Relation], batch: Batch, action: str) -> Removed:
     """Remove the records of a batch that are as they were read, with all that refers to them."""
-    now = store.current(info, [one.key for one in items])
+    count = len(batch.keys)
+    if batch.digest and not relations and store.digest(info, batch.keys) == batch.digest:
+        deleted = store.delete(info, batch.keys)
+        return Removed(deleted, 0, count - deleted, 0, count)
+    items = batch.items()
+    now = store.current(info, batch.keys)
     there = [one for one in items if one.key in now]
-    same = [one for one in there if now[one.key] == one.token and _kids_are_same(store, info, relations, one, action)]
-    kids = sum(_remove_kids(store, relations, one, action) for one in same)
+    same = [one for one in there if now[one.key] == one.token]
+    kids = 0
+    if relations:
+        same = [one for one in same if _kids_are_same(store, info, relations, one, action)]
+        kids = sum(_remove_kids(store, relations, one, action) for one in same)
     deleted = store.delete(info, [one.key for one in same]) if same else 0
     # a trigger may keep one, or have removed another one already
     changed = len(there) - deleted
-    return Removed(deleted, kids, changed, len(items) - len(there), len(items))
+    return Removed(deleted, kids, changed, count - len(there), count)
 
 
 def _kids_are_same(store: Operations, info: Info, relations: Sequence[Relation], item: Item, action: str) -> bool:

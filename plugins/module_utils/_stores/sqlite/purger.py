@@ -6,27 +6,23 @@
 # ruff: noqa: S608 names are quoted by `identifier`
 from __future__ import annotations
 
-import base64
-import hashlib
-import marshal
+import collections
+import itertools
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from ..._core.errors import SourceError, TargetError, Violation
-from ..records.as_stored import as_stored
 from ..records.model import NO_RIGHTS, Info, Rights
-from ..records.purger import Item, Key, Relation, Removed, Row, remove_batch
-from .file import connect, rows_of, sqlite3, sqlite_errors
-from .read import columns_of, records_reader
+from ..records.purger import Batch, Key, Relation, Removed, Row, digest_of, remove_batch
+from .file import connect, sqlite3, sqlite_errors
+from .purge_rows import GONE, PAGE, Rows, conditions, is_numbered, marks_of, reader_of, token_of
 from .schema import identifier
 from .target import SqliteTarget
-from .values import AnyText
 
-_PAGE = 2000  # rows of one reading, so that none is long
-_VALUES = 500  # of one statement: SQLite has a limit
+_LEAST, _MOST = -(2**63), 2**63  # of integers
+_FEW, _PARTS = 20_000, 5000  # keys that are not worth a process; and of how many ranges of others
 _PATIENCE = 60_000  # milliseconds that we wait for the lock of another
 _BURST, _GAP = 0.075, 0.03  # seconds with the lock, and without
 
@@ -46,10 +42,13 @@ class SqlitePurger(SqliteTarget):
         self._wal = False
 
     def __exit__(self, *exc: object) -> None:
+        self._end_pages()
+        super().__exit__(*exc)
+
+    def _end_pages(self) -> None:
         if self._pager is not None:
             self._pager.close()
             self._pager = None
-        super().__exit__(*exc)
 
     def collections(self) -> list[Info]:
         infos = super().collections()
@@ -101,22 +100,44 @@ class SqlitePurger(SqliteTarget):
             self._pager.execute(f"PRAGMA busy_timeout={_PATIENCE}")
         return self._pager
 
-    def pages(self, info: Info) -> Iterator[Sequence[Row]]:
+    def parts(self, info: Info) -> Sequence[Optional[range]]:
+        """Ranges of a key of integers."""
+        parts: list[Optional[range]] = [None]
+        if not info.document and is_numbered(info):
+            (name,) = (identifier(one) for one in info.stored.key)
+            with sqlite_errors(SourceError, f"Can't read the table {info.name} of", self.path):
+                low, high = (
+                    self._read_pages().execute(f"SELECT min({name}), max({name}) FROM {identifier(info.stored.name)}")
+                ).fetchone()
+            if low is not None and high - low > _FEW:
+                size = max(PAGE, (high - low) // _PARTS)
+                bounds = [_LEAST, *range(low + size, high, size), _MOST]
+                parts = list(map(range, bounds, bounds[1:]))
+        if self._writer is None:
+            self._end_pages()  # processes must not share what SQLite knows of its locks
+            self.end_reading()
+        return parts if self._writer is None else [None]
+
+    def pages(self, info: Info, wanted: Collection[str], part: Optional[range] = None) -> Iterator[Sequence[Row]]:
         keys = [identifier(name) for name in info.stored.key]
-        order = f" ORDER BY {', '.join(keys)} LIMIT {_PAGE}"
-        rows_from = _Rows(info)
-        after = ""
+        order = f" ORDER BY {', '.join(keys)} LIMIT {PAGE}"
+        after, until = "", ""
         parameters: list[Any] = []
+        limit: list[Any] = []
+        if part is not None:
+            after, parameters = f" WHERE {keys[0]} >= ?", [part.start]
+            until, limit = f" AND {keys[0]} <= ?", [part.stop - 1]
         with sqlite_errors(SourceError, f"Can't read the table {info.name} of", self.path):
+            reader = reader_of(self._read_pages(), info, wanted)
             while True:
-                found = rows_from.read(self._read_pages(), after + order, parameters)
-                yield rows_from.rows([one for one in found if None not in rows_from.key(one)])
-                if len(found) < _PAGE:
+                found = reader.rows(after + until + order, parameters + limit)
+                yield [one for one in found if None not in one.key and one.stored != GONE]
+                if len(found) < PAGE:
                     return
-                last = rows_from.key(found[-1])
+                last = found[-1].key
                 if None in last:  # SQLite has them first: there are more than a page of rows without a key
                     raise SourceError(f"Too many rows of {info.name} have no key.")
-                marks, parameters = _marks(last)
+                marks, parameters = marks_of(last)
                 after = f" WHERE ({', '.join(keys)}) > ({', '.join(marks)})"
 
     def children(self, relation: Relation, key: Key) -> list[Row]:
@@ -124,22 +145,22 @@ class SqlitePurger(SqliteTarget):
             return list(_children(self._read_pages(), relation, key))
 
     def remove(
-        self, info: Info, relations: Sequence[Relation], batches: Iterable[Sequence[Item]], action: str, max_wait: float
+        self, info: Info, relations: Sequence[Relation], batches: Iterable[Batch], action: str, max_wait: float
     ) -> Iterator[Removed]:
         burst = min(_BURST, (max_wait - 0.05) / 2)
         connection, wal = self._ready()
         store = _InTransaction(connection)
         waiting = iter(batches)
-        batch = next(waiting, None)
+        ready = collections.deque(itertools.islice(waiting, 1))  # what was read before the lock is taken
         committing = 0.005
-        while batch is not None:
+        while ready:
             done, taken = Removed(), 0
             with self._transaction():
                 began = time.monotonic()
-                while batch is not None:
-                    done = done.plus(remove_batch(store, info, relations, batch, action))
+                while ready:
+                    done = done.plus(remove_batch(store, info, relations, ready.popleft(), action))
                     taken += 1
-                    batch = next(waiting, None)
+                    ready.extend(itertools.islice(waiting, 0 if ready else 1))
                     passed = time.monotonic() - began
                     if passed + 1.2 * passed / taken + committing > burst:
                         break
@@ -150,7 +171,11 @@ class SqlitePurger(SqliteTarget):
             if wal:  # now, so that no writer has to write our pages when it commits
                 with sqlite_errors(TargetError, "Can't write", self.path):
                     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            if batch is not None:
+            for batch in itertools.islice(waiting, max(0, taken + 1 - len(ready))):
+                ready.append(batch)
+                if time.monotonic() > released + _GAP:
+                    break
+            if ready:
                 time.sleep(max(0.0, released + _GAP - time.monotonic()))
 
     def _ready(self) -> tuple[sqlite3.Connection, bool]:
@@ -174,64 +199,29 @@ class SqlitePurger(SqliteTarget):
         return ()
 
 
-class _Rows:
-    """Reads rows of a table: the columns of its key, then all that a record is made of."""
-
-    def __init__(self, info: Info) -> None:
-        stored = info.stored
-        self._width = len(stored.key)
-        self._columns = [*stored.key, *columns_of(info)]
-        self._table = stored.name
-        self._records = records_reader(info)
-        exact = as_stored(info)
-        same = [field.kind for field in exact.fields] == [field.kind for field in info.fields]
-        self._stored = None if same else records_reader(exact)
-
-    def read(
-        self, connection: sqlite3.Connection, rest: str, parameters: Sequence[Any], table: str = ""
-    ) -> list[tuple[Any, ...]]:
-        """:param rest: what follows the name of the table, which is called c, in SELECT."""
-        columns = ", ".join(f"c.{identifier(name)}" for name in self._columns)
-        query = f"SELECT {columns} FROM {table or identifier(self._table)} AS c{rest}"
-        return [row for rows in rows_of(connection, query, _PAGE + 1, parameters) for row in rows]
-
-    def key(self, row: tuple[Any, ...]) -> Key:
-        return row[: self._width]
-
-    def tokens(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Key, str]]:
-        width = self._width
-        return ((row[:width], _token(row[width:])) for row in rows)
-
-    def rows(self, rows: Sequence[tuple[Any, ...]]) -> list[Row]:
-        if not rows:
-            return []
-        values = [row[self._width :] for row in rows]
-        records = list(self._records(values))
-        stored = self._stored(values) if self._stored else records
-        return [Row(*one, record, exact) for one, record, exact in zip(self.tokens(rows), records, stored)]
-
-
-def _token(values: tuple[Any, ...]) -> str:
-    """A digest of the exact values. Later versions of the format look for equal objects."""
-    return base64.b64encode(hashlib.blake2b(marshal.dumps(values, 2), digest_size=15).digest()).decode()
-
-
 class _InTransaction:
     """What is done with the lock of the database."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._known: dict[str, _Rows] = {}
+        self._known: dict[str, Rows] = {}
 
     def current(self, info: Info, keys: Sequence[Key]) -> Mapping[Key, str]:
-        if info.name not in self._known:
-            self._known[info.name] = _Rows(info)
-        rows = self._known[info.name]
         found: dict[Key, str] = {}
-        for condition, values in _conditions(info, keys):
-            for key, token in rows.tokens(rows.read(self._connection, f" WHERE {condition}", values)):
-                found[key] = "" if key in found else token
+        for key, content in self._contents(info, keys):
+            found[key] = "" if key in found else token_of(content)
         return found
+
+    def digest(self, info: Info, keys: Sequence[Key]) -> str:
+        found = list(self._contents(info, keys))
+        return digest_of([content for _key, content in found]) if [key for key, _content in found] == keys else ""
+
+    def _contents(self, info: Info, keys: Sequence[Key]) -> Iterator[tuple[Key, bytes]]:
+        if info.name not in self._known:
+            self._known[info.name] = reader_of(self._connection, info)
+        order = ", ".join(identifier(name) for name in info.stored.key)
+        for condition, values in conditions(info, keys):
+            yield from self._known[info.name].contents(f" WHERE {condition} ORDER BY {order}", values)
 
     def children(self, relation: Relation, key: Key) -> Mapping[Key, str]:
         found = _children(self._connection, relation, key)
@@ -239,7 +229,7 @@ class _InTransaction:
 
     def delete(self, info: Info, keys: Sequence[Key]) -> int:
         table, count = identifier(info.stored.name), 0
-        for condition, values in _conditions(info, keys):
+        for condition, values in conditions(info, keys):
             count += self._connection.execute(f"DELETE FROM {table} WHERE {condition}", values).rowcount
         if count > len(keys):
             raise Violation(
@@ -251,7 +241,7 @@ class _InTransaction:
     def detach(self, relation: Relation, keys: Sequence[Key]) -> None:
         child = relation.child
         setting = ", ".join(f"{identifier(child.columns.get(name, name))} = NULL" for name in relation.key.fields)
-        for condition, values in _conditions(child, keys):
+        for condition, values in conditions(child, keys):
             self._connection.execute(f"UPDATE {identifier(child.stored.name)} SET {setting} WHERE {condition}", values)
 
 
@@ -263,54 +253,9 @@ def _children(connection: sqlite3.Connection, relation: Relation, key: Key) -> l
         f"p.{identifier(parent.columns.get(theirs, theirs))} = c.{identifier(child.columns.get(mine, mine))}"
         for mine, theirs in zip(relation.key.fields, to)
     )
-    marks, values = _marks(key)
+    marks, values = marks_of(key)
     wanted = " AND ".join(f"p.{identifier(name)} = {mark}" for name, mark in zip(parent.stored.key, marks))
-    rows = _Rows(child)
     # in this order, in which SQLite compares by the collation of the parent, too, when it cascades.
     # The row of the parent is known, and its children have an index
     joined = f"{identifier(parent.stored.name)} AS p CROSS JOIN {identifier(child.stored.name)}"
-    return rows.rows(rows.read(connection, f" WHERE {wanted} AND {same}", values, joined))
-
-
-def _conditions(info: Info, keys: Sequence[Key]) -> Iterator[tuple[str, list[Any]]]:
-    """What selects the rows with these keys, and the values in it."""
-    names = [identifier(name) for name in info.stored.key]
-    if len(names) == 1:
-        (name,) = names
-        if any(field.identity and field.name in info.key for field in info.fields):  # only there are no others between
-            low, high = min(keys)[0], max(keys)[0]
-            if high - low == len(set(keys)) - 1:
-                yield f"{name} BETWEEN ? AND ?", [low, high]
-                return
-        for start in range(0, len(keys), _VALUES):
-            marks, values = _marks([key[0] for key in keys[start : start + _VALUES]])
-            yield f"{name} IN ({', '.join(marks)})", values
-        return
-    for key in keys:
-        marks, values = _marks(key)
-        yield " AND ".join(f"{name} = {mark}" for name, mark in zip(names, marks)), values
-
-
-def _marks(values: Sequence[Any]) -> tuple[list[str], list[Any]]:
-    """The placeholders of values, and these as SQLite takes them."""
-    if all(value.__class__ is int for value in values):
-        return ["?"] * len(values), list(values)
-    marks: list[str] = []
-    given: list[Any] = []
-    for value in values:
-        odd = isinstance(value, str) and not value.isascii() and _is_odd(value)
-        marks.append("CAST(? AS TEXT)" if odd else "?")
-        if odd:
-            given.append(AnyText(value.encode("utf-8", "surrogateescape")))
-        else:  # a work list has infinite numbers as Decimal
-            given.append(float(value) if isinstance(value, Decimal) else value)
-    return marks, given
-
-
-def _is_odd(text: str) -> bool:
-    """Whether a text has bytes that are not UTF-8."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
+    return Rows(connection, child).rows(f" WHERE {wanted} AND {same}", values, joined)

@@ -334,7 +334,7 @@ class _Purge:
         with scratch_directory() as scratch:
             sink = CountingSink(scratch, compression, self._progress)
             selection = self._selection()
-            selection.snapshot(sink, lambda items: None)
+            selection.snapshot(sink, lambda batches: None)
         self._selected(selection)
         free = repository.free_bytes()
         if free is not None and selection.matched and sink.stored > free:
@@ -360,7 +360,6 @@ class _Purge:
                     return selection.snapshot(sink, writing.add)
 
                 taken = take([entry], files=files, scratch="", progress=self._progress, read=read)
-                writing.end()
             self._selected(selection)
             if not selection.matched:
                 self._work.forget()

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import heapq
 import json
@@ -19,17 +21,21 @@ from ..._core.collection import Collection
 from ..._core.conditions import Where, instant, member_of
 from ..._core.errors import InvalidRequest, TargetError
 from ..._core.progress import Progress
+from ..._core.record_batches import batches
 from ..._core.records import canonical, exact, is_finite
-from ..._core.tagged_json import encode
 from ..._core.units import plural
+from ..._core.workers import in_order, usual_number
 from ..._stores.base import Sink, Snapshot
 from ..._stores.records.as_stored import as_stored
 from ..._stores.records.export import plain_info
 from ..._stores.records.model import Info, Record, key_of
-from ..._stores.records.purger import CASCADE, REFUSE, Item, Purger, Relation, Row
+from ..._stores.records.purger import CASCADE, REFUSE, Item, Purger, Relation, Row, batch_of
+from .purge_work import BATCH, plain
 from .spelling import Spelling
 
-Add = Callable[[Sequence[Item]], None]
+Add = Callable[[Sequence[Any]], None]
+
+_READERS = 2  # processes that read: more would leave nothing to the application
 
 
 class OutOfTime(Exception):
@@ -89,15 +95,15 @@ class Selection:
         progress: Progress,
     ) -> None:
         self.info = info
-        self.read = self.matched = self.dependents = 0
-        self.months: Counter[str] = Counter()
+        self._totals = _Found()
         self._store, self._request, self._relations = store, request, relations
         self._deadline, self._progress = deadline, progress
         conditions = list(Spelling(store, info).conditions(request.conditions))
         if request.older_than is not None:
             conditions.append({"field": request.time_field, "older_than": request.older_than})
         self._where = Where(conditions, now)
-        self._referring: Counter[str] = Counter()
+        named = {*self._where.fields, *request.per, *([request.time_field] if request.time_field else [])}
+        self._wanted = named | {name.partition(".")[0] for name in named}
         names = self._names()
         for option, name in (("time_field", request.time_field), *(("keep_last.per", one) for one in request.per)):
             if name is not None and name not in names and name.partition(".")[0] not in names:
@@ -110,9 +116,29 @@ class Selection:
         self._newest = self._find_newest() if request.newest else None
 
     @property
+    def months(self) -> dict[str, int]:
+        """How many of the matched records are of each month."""
+        return {f"{one[0]}-{one[1]:02}" if one else "unknown": count for one, count in self._totals.months.items()}
+
+    @property
     def without_time(self) -> int:
         """The values that were to be judged by their time, and have none."""
-        return self._where.without_time
+        return self._totals.without_time
+
+    @property
+    def read(self) -> int:
+        """How many records there are."""
+        return self._totals.read
+
+    @property
+    def matched(self) -> int:
+        """How many of them are selected."""
+        return self._totals.matched
+
+    @property
+    def dependents(self) -> int:
+        """How many records refer to them."""
+        return self._totals.dependents
 
     def snapshot(self, sink: Sink, add: Add) -> Snapshot:
         """Write the export.
@@ -124,28 +150,24 @@ class Selection:
         infos = list({one.name: one for one in (self.info, *(one.child for one in self._relations))}.values())
         if self._request.references == REFUSE:
             infos = [self.info]
-        files = [_File(sink, number) for number in range(len(infos))]
-        by_name = {info.name: file for info, file in zip(infos, files)}
+        files = {info.name: _File(sink, number) for number, info in enumerate(infos)}
         try:
-            for page in self._pages(f"Exporting from {self.info.name}"):
-                selected = [row for row in page if self._selects(row.record)]
-                self.read += len(page)
-                self.matched += len(selected)
-                add([self._item(self.info, row, by_name) for row in selected])
-                self._count_months(selected)
-                for file in files:
-                    file.flush()
+            for found in self._found([*files]):
+                add(found.batches)
+                for name, (data, count) in found.lines.items():
+                    files[name].write(data, count)
+                self._totals.add(found)
         except BaseException as exc:
-            for file in files:
+            for file in files.values():
                 file.abandon(exc)
             raise
         self._check()
-        for file in files:
+        for file in files.values():
             file.close()
         total = hashlib.sha256()
-        for info, file in zip(infos, files):
-            total.update(json.dumps([info.name, file.digest]).encode())
-        counts = tuple(Collection(info.name, file.count) for info, file in zip(infos, files))
+        for name, file in files.items():
+            total.update(json.dumps([name, file.digest]).encode())
+        counts = tuple(Collection(name, file.count) for name, file in files.items())
         details = {
             "format": "jsonl",
             "schema": [plain_info(as_stored(info)) for info in infos],
@@ -155,11 +177,14 @@ class Selection:
 
     def _pages(self, label: str) -> Iterator[Sequence[Row]]:
         self._progress.start(label, unit="records")
-        for page in self._store.pages(self.info):
-            if self._deadline is not None and time.monotonic() > self._deadline:
-                raise OutOfTime
+        for page in self._store.pages(self.info, self._wanted):
+            self._check_deadline()
             yield page
             self._progress.advance(len(page))
+
+    def _check_deadline(self) -> None:
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            raise OutOfTime
 
     def _names(self) -> set[str]:
         """The names of the columns, or of all fields of all records if they are not in columns."""
@@ -188,44 +213,73 @@ class Selection:
     def _selects(self, record: Record) -> bool:
         return self._where.holds(record) and (self._newest is None or not self._newest.keeps(record))
 
-    def _item(self, info: Info, row: Row, files: Mapping[str, _File]) -> Item:
-        """The record with what refers to it, written into its file."""
+    def _found(self, names: Sequence[str]) -> Iterator[_Found]:
+        """What is selected, as it is read: by processes of their own where that is worth it."""
+        self._progress.start(f"Exporting from {self.info.name}", unit="records")
+        tasks = [functools.partial(self._read, names, part) for part in self._store.parts(self.info)]
+        with contextlib.closing(in_order(tasks, min(_READERS, usual_number()))) as results:
+            for found in results:
+                self._check_deadline()
+                yield found
+                self._progress.advance(found.read)
+
+    def _read(self, names: Sequence[str], part: Any) -> Iterator[_Found]:
+        before = self._where.without_time
+        for page in self._store.pages(self.info, self._wanted, part):
+            found = _Found()
+            selected = [row for row in page if self._selects(row.record)]
+            found.read, found.matched = len(page), len(selected)
+            lines: dict[str, list[str]] = {name: [] for name in names}
+            for some in batches(selected, BATCH):
+                items = [self._item(self.info, row, lines, found) for row in some]
+                found.batches.append(plain(batch_of(items, [row.content for row in some])))
+            # lone surrogates are the only characters that UTF-8 can't encode; they are written as JSON escapes
+            texts = {name: "\n".join([*some, ""]).encode("utf-8", "backslashreplace") for name, some in lines.items()}
+            found.lines = {name: (text, len(lines[name])) for name, text in texts.items()}
+            found.months = self._months_of(selected)
+            found.without_time, before = self._where.without_time - before, self._where.without_time
+            yield found
+
+    def _item(self, info: Info, row: Row, lines: Mapping[str, list[str]], to: _Found) -> Item:
+        """The record with what refers to it. Their lines are added."""
+        lines[info.name].append(row.line)
+        if not self._relations:
+            return Item(row.key, row.token)
         kids: dict[int, Sequence[Item]] = {}
         for number, relation in enumerate(self._relations):
             if relation.parent.name != info.name:
                 continue
             found = self._store.children(relation, row.key)
             if found and self._request.references == REFUSE:
-                self._referring[relation.words] += len(found)
+                to.referring[relation.words] += len(found)
             elif found and self._request.references == CASCADE:
-                kids[number] = [self._item(relation.child, one, files) for one in found]
-                self.dependents += len(found)
+                kids[number] = [self._item(relation.child, one, lines, to) for one in found]
+                to.dependents += len(found)
             elif found:
                 kids[number] = [Item(one.key, one.token) for one in found]
-                for one in found:
-                    files[relation.child.name].add(one.stored)
-                self.dependents += len(found)
-        if not self._referring:
-            files[info.name].add(row.stored)
+                lines[relation.child.name].extend([one.line for one in found])
+                to.dependents += len(found)
         return Item(row.key, row.token, kids)
 
-    def _count_months(self, rows: Sequence[Row]) -> None:
-        field = self._request.time_field
+    def _months_of(self, rows: Sequence[Row]) -> Counter[Optional[tuple[int, int]]]:
+        field, months = self._request.time_field, Counter[Optional[tuple[int, int]]]()
         for row in rows if field is not None else ():
             when = instant(member_of(row.record, str(field)))
             if when is not None and when.tzinfo is not timezone.utc:
                 when = when.astimezone(timezone.utc)
-            self.months["unknown" if when is None else f"{when.year}-{when.month:02}"] += 1
+            months[None if when is None else (when.year, when.month)] += 1
+        return months
 
     def _check(self) -> None:
         """Raise whatever forbids the removal, after all has been read."""
         name, request = self.info.name, self._request
-        if self._referring:
-            words = ", ".join(f"{one} ({count})" for one, count in sorted(self._referring.items()))
+        referring = self._totals.referring
+        if referring:
+            words = ", ".join(f"{one} ({count})" for one, count in sorted(referring.items()))
             raise TargetError(
                 f"Records refer to records of {name} that would be deleted: {words}.",
                 "Nothing was deleted. Set references to cascade or detach, or exclude the records by where.",
-                {"references": dict(self._referring)},
+                {"references": dict(referring)},
             )
         if self.without_time and not request.ignore_bad_times:
             raise TargetError(
@@ -240,6 +294,26 @@ class Selection:
             )
 
 
+class _Found:
+    """What was found on a page, or on all. `lines`: of each file, and their number. `batches`: of the work list."""
+
+    def __init__(self) -> None:
+        self.read = self.matched = self.dependents = self.without_time = 0
+        self.months: Counter[Optional[tuple[int, int]]] = Counter()
+        self.referring: Counter[str] = Counter()
+        self.lines: dict[str, tuple[bytes, int]] = {}
+        self.batches: list[Any] = []
+
+    def add(self, other: _Found) -> None:
+        """Add the numbers."""
+        self.read += other.read
+        self.matched += other.matched
+        self.dependents += other.dependents
+        self.without_time += other.without_time
+        self.months.update(other.months)
+        self.referring.update(other.referring)
+
+
 class _File:
     """One file of the export: JSON lines."""
 
@@ -247,26 +321,18 @@ class _File:
         self._open = sink.file(f"{number}.jsonl")
         self._out = self._open.__enter__()
         self._hash = hashlib.sha256()
-        self._lines: list[str] = []
         self.count = 0
 
-    def add(self, record: Record) -> None:
-        self._lines.append(encode(record) + "\n")
-        self.count += 1
-
-    def flush(self) -> None:
-        if self._lines:
-            data = "".join(self._lines).encode()
-            self._hash.update(data)
-            self._out.write(data)
-            self._lines = []
+    def write(self, data: bytes, count: int) -> None:
+        self._hash.update(data)
+        self._out.write(data)
+        self.count += count
 
     @property
     def digest(self) -> str:
         return self._hash.hexdigest()
 
     def close(self) -> None:
-        self.flush()
         self._open.__exit__(None, None, None)
 
     def abandon(self, exc: BaseException) -> None:

@@ -23,7 +23,7 @@ from ..._core.tagged_json import decode, encode
 from ..._repository.base import Repository
 from ..._repository.history import read_history
 from ..._repository.reading import full_problems
-from ..._stores.records.purger import Item
+from ..._stores.records.purger import Batch, Item
 
 BATCH = 500  # records that are removed together
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -76,15 +76,15 @@ class WorkList:
         head = {"backup": backup, "request": request, "bytes": os.path.getsize(self._path), "items": self.items}
         host_state.write(head, "purge", self._name)
 
-    def batches(self) -> Iterator[list[Item]]:
+    def batches(self) -> Iterator[Batch]:
         """The records that are still to be removed."""
         skip = self.done
         with os_errors(Day2Error, "Can't read", self._path), open(self._path, "rb") as file:
             for line in file:
-                items = [_item(one) for one in decode(line)]
-                if skip < len(items):
-                    yield items[skip:]
-                skip = max(0, skip - len(items))
+                batch = _batch(*decode(line))
+                if skip < len(batch.keys):
+                    yield batch.rest(skip) if skip else batch
+                skip = max(0, skip - len(batch.keys))
 
     @property
     def done(self) -> int:
@@ -123,34 +123,35 @@ class _Writing:
     def __init__(self, file: Any) -> None:
         self.items = 0
         self._file = file
-        self._some: list[Any] = []
 
-    def add(self, items: Sequence[Item]) -> None:
-        """Append records."""
-        self._some += map(_plain, items)
-        self.items += len(items)
-        while len(self._some) >= BATCH:
-            self._write(BATCH)
-
-    def end(self) -> None:
-        """Write the last ones."""
-        if self._some:
-            self._write(len(self._some))
-
-    def _write(self, count: int) -> None:
-        some, self._some = self._some[:count], self._some[count:]
-        self._file.write(encode(some).encode() + b"\n")
+    def add(self, batches: Sequence[Any]) -> None:
+        """Append batches, as `plain` has made them."""
+        for batch in batches:
+            self._file.write(encode(batch).encode() + b"\n")
+            self.items += len(batch[0])
 
 
-def _plain(item: Item) -> list[Any]:
-    if not item.kids:
-        return [list(item.key), item.token]
-    return [list(item.key), item.token, {str(number): list(map(_plain, kids)) for number, kids in item.kids.items()}]
+def plain(batch: Batch) -> list[Any]:
+    """A batch as the list has it."""
+    return [list(map(list, batch.keys)), batch.tokens, batch.digest, list(map(_plain_kids, batch.kids))]
 
 
-def _item(value: Sequence[Any]) -> Item:
-    kids: Mapping[str, Any] = value[2] if len(value) > 2 else {}
-    return Item(tuple(value[0]), value[1], {int(number): tuple(map(_item, some)) for number, some in kids.items()})
+def _plain_kids(kids: Mapping[int, Sequence[Item]]) -> dict[str, Any]:
+    return {
+        str(number): [[list(one.key), one.token, _plain_kids(one.kids)] for one in some]
+        for number, some in kids.items()
+    }
+
+
+def _batch(keys: Sequence[Any], tokens: str, digest: str, kids: Sequence[Any]) -> Batch:
+    return Batch(list(map(tuple, keys)), tokens, digest, list(map(_kids, kids)))
+
+
+def _kids(value: Mapping[str, Any]) -> dict[int, Sequence[Item]]:
+    return {
+        int(number): tuple(Item(tuple(key), token, _kids(kids)) for key, token, kids in some)
+        for number, some in value.items()
+    }
 
 
 def damage(repository: Repository, name: str, backup: str, progress: Progress) -> str:

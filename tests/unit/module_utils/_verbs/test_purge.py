@@ -8,6 +8,7 @@ import json
 import os
 import sqlite3
 import subprocess
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Callable
 
@@ -15,6 +16,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled, Day2Error, InvalidRequest
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
+from ansible_collections.day2.ops.plugins.module_utils._core.tagged_json import decode
 from ansible_collections.day2.ops.plugins.module_utils._verbs import backup, restore
 from ansible_collections.day2.ops.plugins.module_utils._verbs.records import purge
 from tests.services.age_keys import new_key
@@ -451,6 +453,46 @@ def test_keys_of_all_kinds_in_one_column(run: Purge, stores: Stores) -> None:
     connection.close()
     assert run(store)["deleted"] == 9
     assert sql(store, "SELECT k FROM events") == [(1.5,)]
+
+
+def test_values_that_sqlite_does_not_write(
+    run: Purge, stores: Stores, repository: Path, meanwhile: Callable[[Callable[[], object]], None]
+) -> None:
+    store = stores("sqlite")
+    rows: list[tuple[Any, ...]] = [
+        ('plain \u2028 \x7f " \\', 1, 0.1, 1, 1.5),
+        ("", -(2**63), 5e-324, 0, 2**60),
+        (b"bytes", 2**63 - 1, float("inf"), "t", 1e300),
+        ("a\0b", 0.1 + 0.2, 1 / 3, 2, "text"),
+        (None, "1e", None, None, None),
+        ('{"$bytes": ""}', b"", 1e16, b"", float("-inf")),
+        (b"odd \xff", 7, 0.1 + 0.2, 1, 0.25),
+    ]
+    connection = sqlite3.connect(store["path"])
+    with connection:
+        connection.execute(
+            "CREATE TABLE events (id INTEGER PRIMARY KEY, at TEXT, t TEXT, i INTEGER, r REAL, b BOOLEAN, n NUMERIC)"
+        )
+        for number, row in enumerate(rows):
+            text = "CAST(? AS TEXT)" if row[0] == b"odd \xff" else "?"
+            # keys so far from each other that more than one process reads them
+            connection.execute(f"INSERT INTO events VALUES (?, ?, {text}, ?, ?, ?, ?)", (9000 * number, OLD, *row))
+        connection.execute("INSERT INTO events (id, at) VALUES (-5, ?), (99000, ?)", (NEW, NEW))
+    connection.close()
+    changes = "UPDATE events SET t = x'00' WHERE id IN (0, 18000)", "UPDATE events SET r = r + 1 WHERE id = 27000"
+    meanwhile(lambda: [sql(store, one) for one in changes])
+    assert run(store, max_wait="1s")["left_changed"] == 3
+    assert [one for one in ids(store) if one not in (-5, 99000)] == [0, 18000, 27000]
+    lines = [decode(json.dumps(one)) for one in exported(repository)]
+    found = [tuple(one[name] for name in "tirbn") for one in lines]
+    expected = [tuple("odd \udcff" if value == b"odd \xff" else value for value in row) for row in rows]
+    infinite = {float("inf"): Decimal("Infinity"), float("-inf"): Decimal("-Infinity")}
+    expected = [tuple(infinite.get(value, value) for value in row) for row in expected]
+    assert [[(type(one), one) for one in row] for row in found] == [
+        [(type(one), one) for one in row] for row in expected
+    ]
+    assert run(store)["deleted"] == 3
+    assert ids(store) == [-5, 99000]
 
 
 def test_keys_that_the_database_takes_for_equal(run: Purge, stores: Stores) -> None:
