@@ -20,7 +20,7 @@ _GROWTH = 1.02
 _SMALLEST = 1e-9  # smaller values count as zero
 _PER_LOG = 1 / math.log(_GROWTH)
 LARGEST = 1e9
-_BUCKETS = int(math.log(LARGEST / _SMALLEST) * _PER_LOG) + 1
+_BUCKETS = int(math.log(LARGEST / _SMALLEST) * _PER_LOG) + 2  # one more than there are, as logarithms are rounded
 
 
 def rank(count: int, percent: float) -> int:
@@ -60,11 +60,12 @@ class Histogram:
             positive = [value for value in values if value >= _SMALLEST]
             self._zeros += len(values) - len(positive)
             values = positive
-        # Everything per value is done by functions written in C. The logarithm is of at least 1, as int() truncates.
+        # Everything per value is done by functions written in C. No bucket is negative, as int() truncates.
         scaled = map((1 / _SMALLEST).__mul__, values)
         found = Counter(map(int, map(_PER_LOG.__mul__, map(math.log, scaled))))
+        buckets = self._buckets
         for bucket, count in found.items():
-            self._buckets[min(max(bucket, 0), _BUCKETS - 1)] += count
+            buckets[bucket] += count
 
     def merge(self, other: Histogram) -> None:
         """Add the counts of another histogram."""

@@ -54,14 +54,14 @@ class Unwrapper:
 
         Only of the output of "aws logs", each event becomes a line.
         """
-        lines = data.split(b"\n")[1:-1]
-        if b'"events":' in data:
-            lines = [part for line in lines for part in _events(line)]
+        first = _first(data)
+        if any(b'"events":' in line for line in first):
+            lines = [part for line in data.split(b"\n")[1:-1] for part in _events(line)]
             data = b"\n" + b"\n".join(lines) + b"\n"
-        first = [line for line in lines[: 4 * _LOOKED_AT] if line.strip()][:_LOOKED_AT]
+            first = _first(data)
         if not self._parts and all(self._open(line) is None for line in first):
             return data
-        return b"\n" + b"\n".join([self._line(line) for line in lines]) + b"\n"
+        return b"\n" + b"\n".join([self._line(line) for line in data.split(b"\n")[1:-1]]) + b"\n"
 
     def flush(self) -> bytes:
         """Parts of lines that are incomplete at the end of a file."""
@@ -90,6 +90,11 @@ class Unwrapper:
             return _Wrapped(match[4], match[1].decode("ascii"), match[2], match[3] == b"P")
         match = _STAMPED.fullmatch(line) if self._for_json else None
         return _Wrapped(match[2], match[1].decode("ascii")) if match else None
+
+
+def _first(data: bytes) -> list[bytes]:
+    """Some lines of a block, by which it is judged: to look at all of them takes a tenth of the time of a report."""
+    return [line for line in data.split(b"\n", 4 * _LOOKED_AT + 1)[1:-1] if line.strip()][:_LOOKED_AT]
 
 
 def _events(line: bytes) -> list[bytes]:

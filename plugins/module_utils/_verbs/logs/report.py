@@ -236,7 +236,9 @@ class Report:
                     if records:
                         records.skip()
                     continue
-                data = block.data.replace(_BYTE_ORDER_MARK, b"\n").replace(b"\0", b"")  # zeros: the rest of a hole
+                data = block.data.replace(b"\0", b"")  # zeros: the rest of a hole
+                if _BYTE_ORDER_MARK[-1:] in data:  # found several times as fast
+                    data = data.replace(_BYTE_ORDER_MARK, b"\n")
                 if unwrapper:
                     data = unwrapper.block(data)
                 position.take(records.block(data) if records else data)
