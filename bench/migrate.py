@@ -78,21 +78,25 @@ def write_database() -> None:
 
 
 def in_turn(*measures: Callable[[], tuple[float, float]]) -> list[tuple[float, float]]:
-    """The best time of each and its memory, taken in turns: a busy moment of the machine is everybody's."""
+    """The best time of each, taken in turns: a busy moment of the machine is everybody's. And the most memory."""
     seen: list[list[tuple[float, float]]] = [[] for dummy in measures]
     for dummy in range(1 if SCALE > 1 else REPEAT):
         for measure, times in zip(measures, seen):
             settle()
             times.append(measure())
-    return [min(times) for times in seen]
+    return [(min(one for one, _peak in times), max(peak for _one, peak in times)) for times in seen]
 
 
 def ours(
     clean: Callable[[], Any], source: dict[str, Any], target: dict[str, Any], workers: int = 2
 ) -> tuple[float, float]:
+    """Seconds, and the memory of a run of its own: both cores work, and whoever looks on takes time of one."""
     clean()
-    result = module("migrate", source=source, target=target, workers=workers)
-    return result["duration_s"], result["peak_mib"]
+    watched = module("migrate", source=source, target=target, workers=workers)
+    clean()
+    settle()
+    result = module("migrate", watched=False, source=source, target=target, workers=workers)
+    return result["duration_s"], watched["peak_mib"]
 
 
 def peer(clean: Callable[[], Any], command: str) -> tuple[float, float]:

@@ -10,7 +10,7 @@ import contextlib
 import gc
 import itertools
 import marshal
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Optional, TypeVar
 
 from .errors import SourceError
@@ -145,7 +145,9 @@ def batch_of_rows(
     ]
 
 
-def regrouped(parts: Iterable[Sequence[dict[str, Any]]], size: int, skip: int) -> Iterator[Sequence[dict[str, Any]]]:
+def regrouped(
+    parts: Iterable[Sequence[dict[str, Any]]], size: int, skip: int
+) -> Generator[Sequence[dict[str, Any]], None, None]:
     """The records without the first ones, in batches of the given size; the last one may be smaller."""
     kept: list[Sequence[dict[str, Any]]] = []
     count = 0

@@ -21,6 +21,7 @@ from .schema import identifier
 from .values import decoder
 
 _MOST = 99  # columns; with the format, as many arguments as a function takes, whatever the version
+_LINES = 5 * BATCH  # rows that are read as text at once, beside the work on as many others
 _CHARACTERS = "".join(map(chr, range(1, 0x180))) + "\u2028\ufffd\U0001f600"
 
 
@@ -44,7 +45,7 @@ def chunks(
         query = f"SELECT {form} FROM {identifier(info.stored.name)}{rest}"
         absent = frozenset(info.note.absent)
         yield from (
-            CopyLines(columns, [line for (line,) in lines], absent) for lines in rows_of(connection, query, BATCH)
+            CopyLines(columns, [line for (line,) in lines], absent) for lines in rows_of(connection, query, _LINES)
         )
         return
     records_of = gaps.reader(info)

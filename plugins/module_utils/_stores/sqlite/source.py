@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Optional
 
 from ..._core import files
+from ..._core.ahead import ahead
 from ..._core.errors import SourceError
 from ..._core.progress import Progress
 from ..records.kinds import Kinds, Summary
@@ -117,7 +118,8 @@ class SqliteSource:
         with sqlite_errors(SourceError, f"Can't read the table {info.name} of", self.path):
             kinds = self._kinds.get(info.name) if copy_lines else None
             with contextlib.closing(chunks(connection, info, order, kinds)) as found:
-                yield from found
+                # SQLite makes the text while the target works on the rows before it
+                yield from ahead(found) if kinds is not None else found
 
     def _order(self, info: Info) -> str:
         """The position in a list, the key, or the order of insertion."""

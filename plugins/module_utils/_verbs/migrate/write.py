@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 import time
@@ -47,10 +48,14 @@ def write(ready: MigratePlan, job: Job, state: State, existing: Optional[Info], 
     account = _Account(ready, job, state, listed)
     ready.progress.start(f"Migrating {name}", job.profile.records, "records")
     if state.done < job.profile.records:
-        chunks = ready.source.chunks(job.source, copy_lines=ready.target.takes_copy_lines)
-        for batch in regrouped(chunks, ready.request.params["batch_size"], state.done):
-            ready.target.write(info, batch, functools.partial(account.move_on, len(batch)), upsert)
-            ready.progress.update(account.state.done)
+        batches = regrouped(
+            ready.source.chunks(job.source, copy_lines=ready.target.takes_copy_lines),
+            *(ready.request.params["batch_size"], state.done),
+        )
+        with contextlib.closing(batches):  # before a refused run reads the source again
+            for batch in batches:
+                ready.target.write(info, batch, functools.partial(account.move_on, len(batch)), upsert)
+                ready.progress.update(account.state.done)
     return Outcome(job, info, account.state, time.monotonic() - began, account.state.done - before)
 
 
