@@ -710,3 +710,111 @@ options:
     elements: dict
     default: []
 """
+
+    LOGS = r"""
+options:
+  source:
+    description: The store with the records, instead of O(paths). Nothing is ever written to it.
+    type: dict
+    suboptions:
+      type:
+        description:
+          - Type of the store.
+          - V(json) is a document whose top-level keys are collections.
+          - V(sqlite) is an SQLite 3 database whose tables are collections.
+          - V(postgresql) is a schema of a PostgreSQL database (13 or newer). It requires psycopg 3 on the host.
+          - V(dynamodb) is a set of DynamoDB tables. It requires boto3 on the host.
+        type: str
+        choices: [dynamodb, json, postgresql, sqlite]
+        required: true
+      path:
+        description: For V(json) and V(sqlite), path of the file on the host.
+        type: path
+      values:
+        description:
+          - For V(json), how the document represents values that JSON lacks.
+          - V(plain) represents them as applications read and write them. Times are ISO 8601 strings, bytes are base64
+            (or hex), and NaN and infinities are strings. No mapping has a special meaning. This is the default.
+          - 'V(exact) represents them as mappings with one key, from which the original values can be restored, such as
+            C({"$time": "2025-06-30T10:00:00Z"}), C({"$bytes": "AAE="}) and C({"$number": "NaN"}). If a mapping in the
+            data looks like one of these, another C($) is added to its key.'
+          - If a field of the source contains text in some records and such values in others, a document written with
+            V(plain) contains these mappings in that field, and a warning names the field.
+        type: str
+        choices: [plain, exact]
+      bytes:
+        description:
+          - For a V(json) store that is written with O(source.values=plain), the text that represents bytes. The default
+            is V(base64).
+          - To migrate such text back to bytes, use O(day2.ops.migrate#module:types), for example V(bytea from hex).
+        type: str
+        choices: [base64, hex]
+      database:
+        description: For V(postgresql), name of the database.
+        type: str
+      host:
+        description:
+          - For V(postgresql), name of the server, or directory of its socket. Parameters that are not set use the
+            defaults of libpq.
+        type: str
+      port:
+        description: For V(postgresql), port of the server.
+        type: int
+      username:
+        description: For V(postgresql), role to connect as.
+        type: str
+      password:
+        description:
+          - For V(postgresql), password of the role. A password file (C(~/.pgpass)) on the host can be used instead.
+        type: str
+      schema:
+        description: For V(postgresql), schema whose tables are the collections. The default is V(public).
+        type: str
+      sslmode:
+        description:
+          - For V(postgresql), whether the connection is encrypted and the certificate of the server is verified.
+        type: str
+        choices: [disable, allow, prefer, require, verify-ca, verify-full]
+      prefix:
+        description: For V(dynamodb), prefix of the table names. The rest of a table name is the name of the collection.
+        type: str
+      tables:
+        description: For V(dynamodb), mapping of collections to table names. Use either this or O(source.prefix).
+        type: dict
+      region:
+        description: For V(dynamodb), AWS region.
+        type: str
+      endpoint_url:
+        description: For V(dynamodb), URL of the endpoint, if it is not one of Amazon's.
+        type: str
+      profile:
+        description: For V(dynamodb), profile in the AWS configuration of the host.
+        type: str
+      access_key_id:
+        description: For V(dynamodb), access key ID. If not set, boto3 looks up credentials as usual.
+        type: str
+      secret_access_key:
+        description: For V(dynamodb), secret access key.
+        type: str
+      session_token:
+        description: For V(dynamodb), session token of temporary credentials.
+        type: str
+      throttle_timeout:
+        description: For V(dynamodb), how long to retry while throttled. The default is V(5m).
+        type: str
+  collection:
+    description: With O(source), name of the table, or of the top-level key of a document.
+    type: str
+  where:
+    description:
+      - Conditions that records must meet, all of them. The default is all records.
+      - 'A condition names a C(field) and one of the operators C(is), C(is_not), C(in), C(not_in), C(less), C(at_most),
+        C(more), C(at_least), C(like) (with C(*) and C(?)), C(exists), C(older_than) and C(newer_than) (a duration such
+        as V(90d), or a time), or it is C(any: [...]), C(all: [...]) or C(not: {...}).'
+      - 'C(a.b) is the member C(b) of the field C(a). For a field that is null or missing, only C(exists: false), C(is:
+        null), C(is_not) and C(not_in) hold. Text, numbers and booleans are never compared with each other. A field that
+        no record has is an error.'
+    type: list
+    elements: dict
+    default: []
+"""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: log_report
-short_description: Report performance and errors from application logs
+short_description: Report performance, errors and activity from logs and from records
 version_added: 0.1.0
 author:
   - day2.ops contributors (@day2ops)
@@ -20,18 +20,32 @@ description:
   - A warning is issued if most lines have no readable time, have no known level, status or error code, or do not match
     O(format), as the report would otherwise look like that of a quiet log.
   - Of the content of a line, only operation names (without the part after a C(?)) and error codes are returned.
+  - With O(source), the same report is made from the records of a table or collection, such as an audit log in the
+    database of the application. O(counts) are counts of groups of records, O(fail_when) are thresholds for them. They
+    can also be used for logs with O(format=json).
 extends_documentation_fragment:
   - day2.ops.attributes
-  - day2.ops.attributes.info
+  - day2.ops.migration.logs
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Check mode reads the same, and does not write O(export).
+  diff_mode:
+    support: N/A
+    details:
+      - Nothing is modified, except that O(export) is written.
+  idempotent:
+    support: full
 options:
   paths:
     description:
       - Log files, or globs that match them and their rotated files, for example V(/var/log/app.log*).
       - A file that is matched twice is read once. Links that a glob matches are ignored.
       - With O(since), files last written before that time are skipped. RV(older_files) lists them.
+      - Either this or O(source) is required.
     type: list
     elements: path
-    required: true
   format:
     description:
       - V(json) is one JSON object per line.
@@ -151,12 +165,79 @@ options:
     description: Number of operations to return, slowest first by their 95th percentile.
     type: int
     default: 10
+  counts:
+    description:
+      - Counts of records, each with a name of its own. At most 500 groups of each are distinguished. The others are
+        combined as V((other\)).
+      - Like O(where), O(newest) and O(export), this requires O(source) or O(format=json). Records outside the window are
+        not counted.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the count.
+        type: str
+        required: true
+      by:
+        description: Fields whose values make a group, for example V([resource_type, action]). Their values are returned.
+        type: list
+        elements: str
+        default: []
+      where:
+        description: Conditions, as in O(where), that records must meet in addition.
+        type: list
+        elements: dict
+        default: []
+      since:
+        description: Only count records from this time on, as in O(since).
+        type: str
+  fail_when:
+    description: Thresholds that fail the task. The report is returned all the same.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      count:
+        description: Name of one of O(counts), V(total) or V(errors).
+        type: str
+        required: true
+      at_least:
+        description: The number from which on the task fails.
+        type: int
+        required: true
+      per_group:
+        description: Compare each group with the number, instead of their sum.
+        type: bool
+        default: false
+  newest:
+    description: Number of records to return, the newest first, with the fields in O(show).
+    type: int
+    default: 0
+  show:
+    description: Fields of the O(newest) records to return. They may contain secrets.
+    type: list
+    elements: str
+    default: []
+  export:
+    description:
+      - File that the records in the window that meet O(where) are written to, as JSON lines with all of their fields. Only
+        its owner can read it. Its directory must exist, and others must not be able to write to it.
+      - A file that has the same records is left as it is. Nothing is written if a log cannot be read.
+    type: path
   show_unparsable:
     description: Return the beginnings of the first unreadable lines. They may contain secrets.
     type: bool
     default: false
+notes:
+  - With O(source), a record whose time cannot be read is not in any window, and a warning says how many there are. The
+    O(fields) are those of records, and O(pattern), O(multiline) and O(show_unparsable) cannot be used.
+  - An SQLite database that is not in WAL mode is copied to C(TMPDIR) first, if there is enough space, as its application could not
+    write while it is read.
+  - A DynamoDB table is read as a whole, and twice if a condition compares a field with V(true) or V(false).
 seealso:
   - module: day2.ops.health_info
+  - module: day2.ops.purge
 """
 
 EXAMPLES = r"""
@@ -186,6 +267,48 @@ EXAMPLES = r"""
     duration_unit: ms
     timezone: Europe/Berlin
     multiline: '^[0-9]{4}/'
+
+- name: Report who did what in HawkFish in the last week, and fail if somebody tries passwords
+  day2.ops.log_report:
+    source:
+      type: sqlite
+      path: /var/lib/hawkfish/hawkfish.db
+    collection: audit_log
+    since: 7d
+    error_status: 400
+    counts:
+      - name: users
+        by: [user_id]
+      - name: actions
+        by: [resource_type, action]
+      - name: failures
+        where: [{field: success, is: false}]
+      - name: failed_logins
+        by: [user_id]
+        where: [{field: action, is: login}, {field: status_code, is: 401}]
+      - name: forbidden
+        by: [user_id]
+        where: [{field: status_code, is: 403}]
+    fail_when:
+      - count: failed_logins
+        at_least: 20
+        per_group: true
+  register: audit
+
+- name: Show it
+  ansible.builtin.debug:
+    msg: "{{ audit.table.splitlines() }}"
+
+- name: Show the last 100 entries about systems, and keep all of them as JSON lines
+  day2.ops.log_report:
+    source:
+      type: sqlite
+      path: /var/lib/hawkfish/hawkfish.db
+    collection: audit_log
+    where: [{field: resource_type, is: system}]
+    newest: 100
+    show: [timestamp, user_id, action, success]
+    export: /var/lib/day2/systems.jsonl
 """
 
 RETURN = r"""
@@ -415,6 +538,76 @@ older_files:
   elements: str
   returned: success
   sample: [/var/log/hostfactory/app.log.9.gz]
+counts:
+  description: The results of O(counts), in the same order.
+  type: list
+  elements: dict
+  returned: success or thresholds
+  contains:
+    name:
+      description: Name of the count.
+      type: str
+      sample: failed_logins
+    by:
+      description: Fields whose values make a group.
+      type: list
+      elements: str
+      sample: [user_id]
+    count:
+      description: Number of records.
+      type: int
+      sample: 25
+    groups:
+      description: The groups, the largest first. It is empty without O(counts[].by).
+      type: list
+      elements: dict
+      contains:
+        group:
+          description: Values of the fields. Text is limited to 200 characters.
+          type: dict
+          sample: {"user_id": "mallory"}
+        count:
+          description: Number of records.
+          type: int
+          sample: 22
+exceeded:
+  description: The thresholds of O(fail_when) that were reached.
+  type: list
+  elements: dict
+  returned: success or thresholds
+  contains:
+    count:
+      description: Name of the count.
+      type: str
+      sample: failed_logins
+    at_least:
+      description: The threshold.
+      type: int
+      sample: 20
+    found:
+      description: The number.
+      type: int
+      sample: 22
+    group:
+      description: The group, with O(fail_when[].per_group).
+      type: dict
+      sample: {"user_id": "mallory"}
+newest:
+  description: The newest records, the newest first.
+  type: list
+  elements: dict
+  returned: success or thresholds
+  sample: [{"timestamp": "2025-07-01T10:00:00.250Z", "user_id": "admin", "action": "login"}]
+exported:
+  description: Number of records in O(export). In check mode, the number of those that would be written.
+  type: int
+  returned: success or thresholds
+  sample: 168
+table:
+  description: The report as text in several lines.
+  type: str
+  returned: success or thresholds
+  sample: "25 records, 3 errors (12 %)\n\nusers: 25\n  user_id  count\n  admin    25"
 msg:
   description: The report in one line.
   type: str

@@ -76,6 +76,20 @@ class Batch(Sequence[dict[str, Any]]):
             return Batch, content
 
 
+def values_of(records: Sequence[Mapping[str, Any]], name: str) -> Sequence[Any]:
+    """The values of a field, None where it is missing."""
+    if isinstance(records, Batch):
+        return records.columns[records.names.index(name)] if name in records.names else [None] * len(records)
+    return [one.get(name) for one in records]
+
+
+def chosen(records: Sequence[Mapping[str, Any]], mask: Sequence[bool]) -> Sequence[Mapping[str, Any]]:
+    """Those of the records for which `mask` is true."""
+    if isinstance(records, Batch):
+        return Batch(records.names, [list(itertools.compress(column, mask)) for column in records.columns])
+    return list(itertools.compress(records, mask))
+
+
 def _unmarshalled(data: bytes) -> Batch:
     return Batch(*marshal.loads(data))  # noqa: S302 from a process of ours
 

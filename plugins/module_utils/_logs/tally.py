@@ -66,20 +66,24 @@ class Tally:
         self._pending_count = 0
         self._judged: dict[tuple[Optional[bytes], ...], tuple[Optional[str], bool]] = {}
 
-    def add(self, columns: Columns) -> None:
-        """Add lines that have the same fields."""
+    def add(self, columns: Columns, seconds: Optional[Sequence[Optional[float]]] = None) -> Optional[list[bool]]:
+        """Add lines that have the same fields. Returns which of them are in the window; None for all.
+
+        :param seconds: their times, if the caller has read them.
+        """
         if not columns.lines:
-            return
-        inside = self._within(columns)
+            return None
+        inside = self._within(columns, seconds)
         if inside is not None:
             columns = _chosen(columns, inside)
             if not columns.lines:
-                return
+                return inside
         self.total += columns.lines
         self._count(columns)
         self._measure(columns)
+        return inside
 
-    def _within(self, columns: Columns) -> Optional[list[bool]]:
+    def _within(self, columns: Columns, seconds: Optional[Sequence[Optional[float]]]) -> Optional[list[bool]]:
         """Which lines are in the window; None for all. Records the first and last time of those."""
         since = -math.inf if self.rules.since is None else self.rules.since
         until = math.inf if self.rules.until is None else self.rules.until
@@ -100,7 +104,8 @@ class Tally:
                 if high + 1 <= since or low >= until:
                     self.outside += columns.lines
                     return [False] * columns.lines
-        seconds = [self.clock.seconds(one) for one in times]
+        if seconds is None:
+            seconds = [self.clock.seconds(one) for one in times]
         known = [one for one in seconds if one is not None and since <= one < until]
         if known:
             self._seen(math.floor(min(known)), math.floor(max(known)))

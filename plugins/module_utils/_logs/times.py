@@ -86,6 +86,7 @@ class Clock:
         self._naive = naive
         self._reference = time.time()
         self._known: dict[bytes, Optional[float]] = {}
+        self._minutes: dict[tuple[bytes, str], float] = {}  # when they began, of ISO 8601
         self._forms = list(_FORMS)
         directives = set(re.findall("%(.)", form))
         self._has_year = bool(directives & set("YyGcx"))
@@ -122,9 +123,13 @@ class Clock:
 
     def _iso(self, match: re.Match[bytes]) -> float:
         text, offset = match[0], (match[3] or b"").decode("ascii")
-        date, clock = (int(text[:4]), int(text[5:7]), int(text[8:10])), (int(text[11:13]), int(text[14:16]))
-        moment = datetime(*date, *clock, int(text[17:19]))
-        return self._since_epoch(moment, offset) + (float(b"0." + match[2][1:]) if match[2] else 0.0)
+        minute = (text[:16], offset)
+        if minute not in self._minutes:
+            if len(self._minutes) >= _REMEMBERED:
+                self._minutes.clear()
+            date, clock = (int(text[:4]), int(text[5:7]), int(text[8:10])), (int(text[11:13]), int(text[14:16]))
+            self._minutes[minute] = self._since_epoch(datetime(*date, *clock), offset)
+        return self._minutes[minute] + int(text[17:19]) + (float(b"0." + match[2][1:]) if match[2] else 0.0)
 
     def _by_form(self, text: str) -> Optional[float]:
         for form in self._forms:

@@ -15,6 +15,7 @@ from ..._core.conditions import Where
 from ..._core.errors import InvalidRequest, SourceError
 from ..._core.plain_json import plain
 from ..._core.progress import Progress
+from ..._core.record_batches import values_of
 from ..._core.records import canonical
 from ..._stores.records.model import Info, Record, key_of
 from ..._stores.records.registry import argument_spec
@@ -52,7 +53,7 @@ class Selected:
         self.columns = frozenset(field.name for field in self.info.fields) if has_columns(source, self.info) else None
         self.fields = self._fields() if self.where.fields else frozenset()
         self.where.check_fields(self.fields, self.info.name)
-        self.where.read_as_booleans(self._numbers_as_booleans())
+        as_booleans(source, self.info, [self.where])
         self.progress = progress
 
     def __iter__(self) -> Iterator[Record]:
@@ -76,14 +77,6 @@ class Selected:
         chunks = self.source.chunks(self.info, ordered=False)
         return frozenset(name for chunk in chunks for record in chunk for name in record)
 
-    def _numbers_as_booleans(self) -> set[str]:
-        """Of the fields that are compared with booleans: those that have no values but 0 and 1."""
-        candidates = set(self.where.booleans & self.fields)
-        for chunk in self.source.chunks(self.info, ordered=False) if candidates else ():
-            for record in chunk:
-                candidates = {name for name in candidates if _is_bit(record.get(name))}
-        return candidates
-
     def warnings(self) -> list[str]:
         """Sentences for the user."""
         count = self.where.without_time
@@ -91,6 +84,22 @@ class Selected:
             return []
         words = "value is not a time and was" if count == 1 else "values are not times and were"
         return [f"{count} {words} not selected by older_than or newer_than."]
+
+
+def as_booleans(source: SourceStore, info: Info, wheres: Sequence[Where]) -> None:
+    """Have conditions take 0 and 1 for false and true in the fields that have no other values."""
+    candidates = booleans_of(wheres)
+    for chunk in source.chunks(info, ordered=False) if candidates else ():
+        candidates = {name for name in candidates if _are_bits(values_of(chunk, name))}
+        if not candidates:
+            break
+    for where in wheres:
+        where.read_as_booleans(candidates)
+
+
+def booleans_of(wheres: Sequence[Where]) -> set[str]:
+    """The fields that conditions compare with booleans."""
+    return {name for where in wheres for name in where.booleans}
 
 
 def with_key(info: Info, key: Optional[Sequence[str]]) -> Info:
@@ -110,8 +119,8 @@ def has_columns(source: TargetStore, info: Info) -> bool:
     return source.columns and not info.document
 
 
-def _is_bit(value: Any) -> bool:
-    return value is None or (value.__class__ is int and value in (0, 1))
+def _are_bits(values: Sequence[Any]) -> bool:
+    return {one.__class__ for one in values} <= {int, None.__class__} and set(values) <= {0, 1, None}
 
 
 def find_collection(source: SourceStore, name: str) -> Info:
