@@ -193,7 +193,7 @@ options:
         description: Only count records from this time on, as in O(since).
         type: str
   fail_when:
-    description: Thresholds that fail the task. The report is returned all the same.
+    description: Thresholds that fail the task. The report is still returned.
     type: list
     elements: dict
     default: []

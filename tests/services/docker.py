@@ -33,14 +33,17 @@ class Docker(NamedTuple):
 
 
 @contextlib.contextmanager
-def docker(directory: Path) -> Iterator[Docker]:
-    """One that runs while the block does, without networks of its own. All its containers end with it."""
+def docker(directory: Path, *options: str) -> Iterator[Docker]:
+    """One that runs while the block does, without networks of its own. All its containers end with it.
+
+    :param options: further ones of its daemon.
+    """
     engine = Docker(directory / "docker.sock", program("docker", "docker.io"))
     command = [
         program("dockerd", "docker.io"),
         *("--host", f"unix://{engine.socket}", "--iptables=false", "--ip6tables=false", "--bridge=none"),
         *("--data-root", str(directory / "data"), "--exec-root", str(directory / "exec"), "--storage-driver", "vfs"),
-        *("--pidfile", str(directory / "docker.pid")),
+        *("--pidfile", str(directory / "docker.pid"), *options),
     ]
     with running(command, directory) as process:
         until = time.monotonic() + 60

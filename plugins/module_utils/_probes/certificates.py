@@ -19,14 +19,25 @@ from .base import ProbeFailed
 
 _CERTIFICATE = 11  # type of the handshake's message
 _SEQUENCE, _EXPLICIT_0, _UTC_TIME = 0x30, 0xA0, 0x17
+_KEYS = {
+    b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01": "rsa",
+    b"\x2a\x86\x48\xce\x3d\x02\x01": "ec",
+    b"\x2b\x65\x70": "ed25519",
+    b"\x2b\x65\x71": "ed448",
+}
 _COMMON_NAME = b"\x06\x03\x55\x04\x03"
 
 
 class Certificate(NamedTuple):
-    """`expires` is in seconds since the epoch; `name` is the subject's common name, "" if it has none."""
+    """`expires` is in seconds since the epoch; `name` is the subject's common name, "" if it has none.
+
+    `key_type` is "rsa", "ec", "ed25519", "ed448" or "other"; `key_bits` the length of an RSA key, 0 of others.
+    """
 
     name: str
     expires: float
+    key_type: str = "other"
+    key_bits: int = 0
 
 
 def keep_chains(context: ssl.SSLContext) -> None:
@@ -82,7 +93,23 @@ def parse_certificate(der: bytes) -> Certificate:
     _tag, _start, start = _element(der, start)
     kind, start, stop = _element(der, start)
     _tag, first, last = _element(der, end)
-    return Certificate(_common_name(der[first:last]), _seconds(kind, der[start:stop].decode("ascii")))
+    return Certificate(
+        _common_name(der[first:last]), _seconds(kind, der[start:stop].decode("ascii")), *_public_key(der, last)
+    )
+
+
+def _public_key(der: bytes, at: int) -> tuple[str, int]:
+    """The type of the key at this position, and the length of an RSA key in bits."""
+    _tag, at, _end = _element(der, at)
+    _tag, start, end = _element(der, at)  # the algorithm
+    _tag, first, last = _element(der, start)
+    kind = _KEYS.get(der[first:last], "other")
+    if kind != "rsa":
+        return kind, 0
+    _tag, start, _end = _element(der, end)  # a bit string, of which the first byte says how many bits are unused
+    _tag, start, _end = _element(der, start + 1)
+    _tag, start, end = _element(der, start)
+    return kind, int.from_bytes(der[start:end], "big").bit_length()
 
 
 def _element(der: bytes, at: int) -> tuple[int, int, int]:

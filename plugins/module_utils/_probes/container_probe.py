@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
@@ -15,12 +13,11 @@ from urllib.parse import quote
 
 from .._core.errors import InvalidRequest
 from .._core.units import format_duration, parse_time, plural
-from .base import BELOW, UNKNOWN, WARNING, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
-from .http_client import Connection, HttpRequest, Route, parse_url
+from .base import BELOW, WARNING, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
+from .container_engine import ask, find_socket, list_containers, name_of
 from .searching import search
 
 _SOCKETS = ("/run/docker.sock", "/var/run/docker.sock", "/run/podman/podman.sock")
-_LARGEST = 16 << 20
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -61,18 +58,16 @@ class ContainerProbe(BaseProbe):
             raise InvalidRequest(f"{options['container']!r} is not a valid container name.")
 
     def run(self, deadline: Deadline) -> Finding:
-        path = self.options["socket"] or next((one for one in _SOCKETS if os.path.exists(one)), None)
-        if path is None:
-            raise ProbeFailed(f"no container engine found: none of {', '.join(_SOCKETS)} exists", UNKNOWN)
+        path = self.options["socket"] or find_socket(_SOCKETS)
         finding = self.finding()
         name = self.options["container"]
         if name is None:
-            self._all(_list(path, "", deadline), finding)
+            self._all(list_containers(path, "", deadline), finding)
             # Podman's list does not include the health, Docker's does.
-            for one in _list(path, "&filters=" + quote('{"health":["unhealthy"]}'), deadline):
-                finding.problem(f"{_name(one)} is unhealthy")
+            for one in list_containers(path, "&filters=" + quote('{"health":["unhealthy"]}'), deadline):
+                finding.problem(f"{name_of(one)} is unhealthy")
             return finding
-        found = _ask(path, f"/containers/{name}/json", deadline)
+        found = ask(path, f"/containers/{name}/json", deadline)
         if found is None:
             raise ProbeFailed(f"the container {name} does not exist")
         self._judge(name, found, finding, deadline)
@@ -118,41 +113,9 @@ class ContainerProbe(BaseProbe):
         finding.good = f"the engine responds, {plural(len(running), 'running container')}"
         for one in found:
             if one.get("State") == "restarting":
-                finding.problem(f"{_name(one)} is {one.get('Status')}")
+                finding.problem(f"{name_of(one)} is {one.get('Status')}")
         finding.metric("containers", len(found), "count")
         finding.metric("running", len(running), "count")
-
-
-def _name(listed: Mapping[str, Any]) -> str:
-    return str((listed.get("Names") or ["?"])[0]).lstrip("/")
-
-
-def _list(path: str, condition: str, deadline: Deadline) -> Sequence[Mapping[str, Any]]:
-    found = _ask(path, "/containers/json?all=1" + condition, deadline)
-    if not isinstance(found, list):
-        raise ProbeFailed(f"{path}: the response is not that of a container engine", UNKNOWN)
-    return found
-
-
-def _ask(path: str, target: str, deadline: Deadline) -> Any:
-    """The response, None for 404. Raises ProbeFailed or TimeUp when there is none."""
-    connection = Connection(parse_url("http://localhost" + target), route=Route(unix=path))
-    try:
-        answer = connection.exchange(HttpRequest(headers={"Connection": "close"}), deadline, True, _LARGEST)
-    except ProbeFailed as exc:
-        raise ProbeFailed(str(exc), UNKNOWN if "denied" in str(exc) else exc.status) from None
-    finally:
-        connection.hang_up()
-    if answer.status == 404:
-        return None
-    try:
-        document = json.loads(answer.body.data)
-    except ValueError:
-        document = None
-    if answer.status != 200 or document is None:
-        said = document.get("message", "") if isinstance(document, dict) else ""
-        raise ProbeFailed(f"{path} returned {answer.status} {said or answer.reason}", UNKNOWN)
-    return document
 
 
 def _started(state: Mapping[str, Any]) -> Optional[datetime]:

@@ -1,18 +1,20 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""file: existence, age, size, number and content of files."""
+"""file: existence, age, size, number, content, owner and mode of files."""
 
 from __future__ import annotations
 
 import fnmatch
+import grp
 import hashlib
 import os
+import pwd
 import re
 import stat
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any, Callable, ClassVar
 
 from .._core.errors import InvalidRequest
 from .._core.units import format_duration, format_size, plural
@@ -51,6 +53,12 @@ class FileProbe(BaseProbe):
         "max_size": Option("size", "Maximum total size of all files."),
         "count": Option("ranges", "Number of files that is ok, for example `1-100`."),
         "checksum": Option("text", "For a file: its SHA-256, MD5, SHA-1 or SHA-512 digest in hexadecimal."),
+        "owner": Option("text", "User that must own `path` itself (the file or the directory), by name or number."),
+        "group": Option("text", "Group that `path` itself must have, by name or number."),
+        "mode": Option("text", 'Permissions that `path` itself must have, in quotes, for example `"0640"`.'),
+        "max_mode": Option(
+            "text", 'Permissions that `path` itself may have at most, in quotes: with `"0750"`, `0700` is ok, too.'
+        ),
         "contains": Option("regular expression", "For a file: pattern that one of its lines must match."),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
@@ -73,11 +81,16 @@ class FileProbe(BaseProbe):
         checksum = options["checksum"]
         if checksum and (len(checksum) not in _ALGORITHMS or not re.fullmatch("[0-9a-fA-F]+", checksum)):
             raise InvalidRequest("checksum is not an MD5, SHA-1, SHA-256 or SHA-512 digest in hexadecimal.")
+        for name in ("mode", "max_mode"):
+            # without quotes, YAML has made another number of it
+            if options[name] is not None and not re.fullmatch("[0-7]{4}", options[name]):
+                raise InvalidRequest(f'{name} is {options[name]}: write four octal digits in quotes, such as "0640".')
 
     def run(self, deadline: Deadline) -> Finding:
         path = self.options["path"]
         deadline.doing = f"reading {path}"
         finding = self.finding()
+        info = None
         try:
             info = os.stat(path)
             infos = list(self._inside(path, deadline)) if stat.S_ISDIR(info.st_mode) else [info]
@@ -91,6 +104,8 @@ class FileProbe(BaseProbe):
                 finding.problem(f"{path}: {plural(len(infos), 'file')} that must not exist")
             return finding
         self._judge(path, infos, finding)
+        if info is not None:
+            self._rights(path, info, finding)
         if infos and os.path.isfile(path):
             self._content(path, deadline, finding)
         return finding
@@ -128,6 +143,19 @@ class FileProbe(BaseProbe):
         if infos:
             _ages(path, infos, finding)
 
+    def _rights(self, path: str, info: os.stat_result, finding: Finding) -> None:
+        names = {"owner": _names(info.st_uid, _user_name), "group": _names(info.st_gid, _group_name)}
+        for option, found in names.items():
+            wanted = self.options[option]
+            if wanted is not None and wanted not in found:
+                finding.problem(f"the {option} of {path} is {found[0]}, not {wanted}")
+        mode = stat.S_IMODE(info.st_mode)
+        exact, most = self.options["mode"], self.options["max_mode"]
+        if exact is not None and mode != int(exact, 8):
+            finding.problem(f"{path} has the mode {mode:04o}, not {exact}")
+        if most is not None and mode & ~int(most, 8):
+            finding.problem(f"{path} has the mode {mode:04o}, which allows more than {most}")
+
     def _content(self, path: str, deadline: Deadline, finding: Finding) -> None:
         checksum, pattern = self.options["checksum"], self.options["contains"]
         if not checksum and not pattern:
@@ -152,6 +180,22 @@ class FileProbe(BaseProbe):
             finding.problem(f"{path} has the checksum {digest.hexdigest()}, not {checksum.lower()}")
         if pattern and not found:
             finding.problem(f"{path} has no line that matches {pattern.pattern}")
+
+
+def _names(number: int, name: Callable[[int], str]) -> list[str]:
+    """The name, if there is one, and the number."""
+    try:
+        return [name(number), str(number)]
+    except KeyError:
+        return [str(number)]
+
+
+def _user_name(number: int) -> str:
+    return pwd.getpwuid(number).pw_name
+
+
+def _group_name(number: int) -> str:
+    return grp.getgrgid(number).gr_name
 
 
 def _ages(path: str, infos: list[os.stat_result], finding: Finding) -> None:

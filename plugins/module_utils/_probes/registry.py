@@ -61,6 +61,12 @@ def _dynamodb() -> type[Probe]:
     return DynamodbProbe
 
 
+def _docker() -> type[Probe]:
+    from .docker_probe import DockerProbe
+
+    return DockerProbe
+
+
 def _file() -> type[Probe]:
     from .file_probe import FileProbe
 
@@ -188,6 +194,7 @@ PROBES: dict[str, Callable[[], type[Probe]]] = {
     "cpu": _cpu,
     "disk": _disk,
     "dns": _dns,
+    "docker": _docker,
     "domain": _domain,
     "dynamodb": _dynamodb,
     "file": _file,

@@ -7,14 +7,26 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from .._core.errors import InvalidRequest
 from .._stores.sqlite.check import PRAGMAS, check
 from .._stores.sqlite.file import connect, is_busy, sqlite3
 from .base import UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed, check_file
 
 _SHOWN = 3  # problems in a message
+_WHOLE = re.compile("-?[0-9]{1,10}")
+# What a database file stores, and the values of those that are no numbers.
+_SETTINGS: dict[str, tuple[str, ...]] = {
+    "application_id": (),
+    "auto_vacuum": ("none", "full", "incremental"),
+    "encoding": ("utf-8", "utf-16le", "utf-16be"),
+    "journal_mode": ("delete", "wal"),
+    "page_size": (),
+    "user_version": (),
+}
 
 
 class SqliteProbe(BaseProbe):
@@ -30,6 +42,13 @@ class SqliteProbe(BaseProbe):
             choices=("quick", "full", "none"),
         ),
         "schema_version": Option("ranges", "Values of PRAGMA user_version that are ok."),
+        "pragmas": Option(
+            "mapping",
+            "Settings that the file must have: `journal_mode` (`wal`, or `delete` for all others, which the file does"
+            " not tell apart), `auto_vacuum` (`none`, `full`, `incremental`), `page_size`, `encoding`,"
+            " `application_id` and `user_version`. All others, such as `foreign_keys` and `synchronous`, belong to each"
+            " connection of the application, and can't be seen from outside.",
+        ),
         "query": Option("text", "A SELECT that returns one number, which is used as the value."),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
@@ -44,6 +63,18 @@ class SqliteProbe(BaseProbe):
         Limit("s", "Time taken by the checks.", name="time"),
     )
     ON_TIMEOUT = UNKNOWN
+
+    def __init__(self, options: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
+        super().__init__(options, limits)
+        for name, value in (options["pragmas"] or {}).items():
+            if name not in _SETTINGS:
+                raise InvalidRequest(
+                    f"pragmas: the file does not store {name}, so it can't be checked.",
+                    f"Those that it stores are {', '.join(_SETTINGS)}. All others are set by each connection.",
+                )
+            choices = _SETTINGS[name]
+            if value.lower() not in choices if choices else not _WHOLE.fullmatch(value):
+                raise InvalidRequest(f"pragmas: {name} is {value}, not {', '.join(choices) or 'a whole number'}.")
 
     def run(self, deadline: Deadline) -> Finding:
         path = self.options["path"]
@@ -78,6 +109,7 @@ class SqliteProbe(BaseProbe):
             finding.problem(f"{path} is empty: it has no tables")
         else:
             finding.measure(round(100.0 * free / pages, 2), "free_pages", f"the free space in {path}")
+        self._settings(connection, path, finding)
         if self.options["query"]:
             self._query(connection, finding)
         if self.options["check"] != "none":
@@ -86,6 +118,17 @@ class SqliteProbe(BaseProbe):
                 finding.problem(f"{path} is damaged according to {PRAGMAS[made]}: {'; '.join(problems[:_SHOWN])}")
             elif notes:
                 finding.problem("; ".join(notes), UNKNOWN)
+
+    def _settings(self, connection: Any, path: str, finding: Finding) -> None:
+        for name, value in (self.options["pragmas"] or {}).items():
+            found = str(connection.execute(f"PRAGMA {name}").fetchone()[0]).lower()
+            if name == "auto_vacuum":
+                found = _SETTINGS[name][int(found)]
+            if name == "journal_mode" and found != "wal":
+                found = "delete"
+            same = found == value.lower() if _SETTINGS[name] else int(found) == int(value)
+            if not same:
+                finding.problem(f"{name} of {path} is {found}, not {value}")
 
     def _query(self, connection: Any, finding: Finding) -> None:
         query = self.options["query"]

@@ -8,11 +8,12 @@ from __future__ import annotations
 import contextlib
 import ssl
 import time
+import warnings
 from collections.abc import Mapping
 from typing import ClassVar
 
 from .._core.units import plural
-from .base import BELOW, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
+from .base import BELOW, UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
 from .certificates import sent_chain
 from .sockets import FAMILY, Stream, address, connect, failure, tls_context, wrap_tls
 
@@ -22,6 +23,16 @@ _STARTTLS = {
     "imap": ((b"", b"* OK"), (b"a STARTTLS\r\n", b"a OK")),
     "postgresql": ((b"\x00\x00\x00\x08\x04\xd2\x16\x2f", b"S"),),
 }
+
+
+# From the oldest on.
+_VERSIONS = {
+    "TLSv1": ssl.TLSVersion.TLSv1,
+    "TLSv1.1": ssl.TLSVersion.TLSv1_1,
+    "TLSv1.2": ssl.TLSVersion.TLSv1_2,
+    "TLSv1.3": ssl.TLSVersion.TLSv1_3,
+}
+_OURS = ("NO_PROTOCOLS_AVAILABLE", "NO_CIPHERS_AVAILABLE")  # errors before anything is sent
 
 
 class TlsProbe(BaseProbe):
@@ -44,6 +55,15 @@ class TlsProbe(BaseProbe):
         "client_key": Option(
             "path", ("File with the private key of the client certificate, if it is not in the same file.")
         ),
+        "min_protocol": Option(
+            "text",
+            "Oldest version of TLS that the server may accept. Whether it accepts an older one is tried on a second"
+            " connection, as far as OpenSSL of the host can still do that.",
+            choices=("TLSv1.2", "TLSv1.3"),
+        ),
+        "key_type": Option(
+            "list", "Types of the key of the certificate that are ok.", choices=("rsa", "ec", "ed25519", "ed448")
+        ),
         "starttls": Option("text", "Protocol in which TLS is started.", choices=tuple(sorted(_STARTTLS))),
     }
     LIMITS: ClassVar[tuple[Limit, ...]] = (
@@ -54,6 +74,7 @@ class TlsProbe(BaseProbe):
             21,
             7,
         ),
+        Limit("count", "Length of the key of the certificate in bits, if it is an RSA key.", BELOW, name="key_bits"),
         Limit("s", "Time to connect and complete the handshake.", name="time"),
     )
 
@@ -72,6 +93,7 @@ class TlsProbe(BaseProbe):
                 with contextlib.closing(wrap_tls(connection, context, name, deadline)) as secured:
                     chain = sent_chain(secured)
                     version = secured.version() or "TLS"
+                    took = deadline.elapsed()
         except ssl.SSLCertVerificationError as exc:
             raise ProbeFailed(f"{where}: {_untrusted(exc, name)}") from None
         except OSError as exc:
@@ -85,8 +107,59 @@ class TlsProbe(BaseProbe):
         if first != chain[0]:
             whose = f"the intermediate certificate {first.name or 'without a name'} that {where} sends"
         finding.measure(round(days, 3), what=f"the remaining validity of {whose}")
-        finding.measure(deadline.elapsed(), "time", "the time of the handshake")
+        finding.measure(took, "time", "the time of the handshake")
+        if chain[0].key_bits:
+            finding.measure(chain[0].key_bits, "key_bits", f"the length of the key of {where} in bits")
+        if options["key_type"] and chain[0].key_type not in options["key_type"]:
+            finding.problem(f"{where} has a key of type {chain[0].key_type}, not {' or '.join(options['key_type'])}")
+        if options["min_protocol"]:
+            self._older(version, where, deadline, finding)
         return finding
+
+    def _older(self, version: str, where: str, deadline: Deadline, finding: Finding) -> None:
+        """Whether the server accepts versions that are older than it may."""
+        wanted = self.options["min_protocol"]
+        names = list(_VERSIONS)
+        older = version
+        if version not in names or names.index(version) >= names.index(wanted):
+            try:
+                older = self._connect_older(names[names.index(wanted) - 1], where, deadline)
+            except _NotTried as exc:
+                finding.problem(f"whether {where} accepts TLS that is older than {wanted} is unknown: {exc}", UNKNOWN)
+                return
+        if older:
+            finding.problem(f"{where} accepts {older}, which is older than {wanted}")
+
+    def _connect_older(self, newest: str, where: str, deadline: Deadline) -> str:
+        """The version that the server accepts if the client has none that is newer than this; "" if none."""
+        options = self.options
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that such versions are deprecated
+            context.options &= ~(ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1 | ssl.OP_NO_TLSv1_2)
+            context.minimum_version = ssl.TLSVersion.TLSv1
+            context.maximum_version = _VERSIONS[newest]
+            with contextlib.suppress(ssl.SSLError):
+                context.set_ciphers("ALL:@SECLEVEL=0")  # where the host would refuse them, too
+        connection = connect(options["host"], options["port"], deadline, options["family"])
+        with contextlib.closing(connection):
+            if options["starttls"]:
+                _start(Stream(connection, deadline), _STARTTLS[options["starttls"]], where, deadline)
+            try:
+                with contextlib.closing(wrap_tls(connection, context, options["host"], deadline)) as secured:
+                    return secured.version() or newest
+            except ssl.SSLError as exc:
+                if exc.reason in _OURS:
+                    raise _NotTried(f"OpenSSL of this host has no {newest}") from None
+            except ConnectionError:
+                pass
+        return ""
+
+
+class _NotTried(Exception):
+    """This host cannot try it."""
 
 
 def _untrusted(exc: ssl.SSLCertVerificationError, name: str) -> str:

@@ -23,7 +23,8 @@ Check = Callable[..., dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
-    with docker(tmp_path_factory.mktemp("docker")) as running:
+    settings = ("--live-restore", "--no-new-privileges", "--log-driver", "local")
+    with docker(tmp_path_factory.mktemp("docker"), *settings) as running:
         running.run("web", "sleep 300", "--env", "PASSWORD=geheim")
         running.run("ended", "exit 3")
         health = ("--health-interval", "300ms", "--health-timeout", "5s", "--health-retries", "1")
@@ -40,6 +41,34 @@ def wait_for(check: Check, options: dict[str, Any], wanted: Callable[[dict[str, 
         if wanted(result) or time.monotonic() > until:
             return result
         time.sleep(0.2)
+
+
+def test_settings_of_the_daemon(check: Check, engine: Docker) -> None:
+    where = {"socket": str(engine.socket)}
+    good = {"live_restore": True, "log_driver": ["local"], "security": ["seccomp"], "log_limits": True}
+    result = check("docker", **good, **where)
+    assert (result["status"], result["message"]) == ("ok", "the Docker daemon has the required settings")
+    result = check("docker", security="no-new-privileges", **where)
+    if int(engine("version", "--format", "{{.Server.Version}}").partition(".")[0]) < 24:
+        assert result["status"] == "unknown"
+        assert "does not tell" in result["message"]
+    else:
+        assert result["status"] == "ok"
+    # those of containers are their own
+    engine("create", "--name", "limited", "--log-driver", "json-file", "--log-opt", "max-size=1m", "busybox", "sh")
+    engine("create", "--name", "chatty", "--log-driver", "json-file", "busybox", "sh")
+    result = check(
+        "docker", live_restore=False, log_driver="journald", security=["userns", "seccomp"], log_limits=True, **where
+    )
+    assert result["status"] == "critical"
+    assert "live-restore of the Docker daemon is on, not off" in result["message"]
+    assert "the default log driver of Docker is local, not journald" in result["message"]
+    assert "the Docker daemon runs without userns" in result["message"]
+    assert "the logs of these containers have no max-size: chatty" in result["message"]
+    assert "limited" not in result["message"]
+    engine("rm", "chatty", "limited")
+    with pytest.raises(InvalidRequest, match="nothing is required"):
+        check("docker", **where)
 
 
 def test_containers(check: Check, engine: Docker) -> None:

@@ -47,6 +47,7 @@ MISSING: dict[str, Callable[[Nowhere], dict[str, Any]]] = {
     "dynamodb": lambda no: {
         "table": "t", "region": "eu-north-1", "endpoint_url": no.url, "access_key_id": "a", "secret_access_key": SECRET
     },
+    "docker": lambda no: {"socket": no.path, "live_restore": True},
     "file": lambda no: {"path": no.path},
     "http": lambda no: {"url": no.url, "headers": {"X-Key": SECRET}, "token": SECRET},
     "https": lambda no: {"url": no.url.replace("http", "https"), "username": "me", "password": SECRET},

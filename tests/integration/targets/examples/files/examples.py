@@ -87,7 +87,7 @@ def make_data() -> None:
     with contextlib.closing(sqlite3.connect("/var/lib/hawkfish/hawkfish.db")) as database:
         database.execute("CREATE TABLE hf_systems (id TEXT PRIMARY KEY, name TEXT)")
         database.execute("INSERT INTO hf_systems VALUES ('1', 'web1')")
-        columns = "id INTEGER PRIMARY KEY, timestamp TEXT, user_id TEXT, action TEXT, resource_type TEXT, success INTEGER"
+        columns = "id INTEGER PRIMARY KEY, timestamp TEXT, user_id TEXT, action TEXT, resource_type TEXT, success INT"
         database.execute(f"CREATE TABLE audit_log ({columns}, status_code INTEGER)")
         now = time.strftime("%Y-%m-%dT%H:%M:%S.250Z", time.gmtime())
         database.execute("INSERT INTO audit_log VALUES (1, ?, 'admin', 'create', 'system', 1, 201)", [now])
