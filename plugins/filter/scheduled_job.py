@@ -11,7 +11,7 @@ version_added: 0.1.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Checks a job of the role P(day2.ops.schedule#role), and returns the job file, the service and the timer that run it on a host.
+  - Checks a job of the role P(day2.ops.schedule#role), and returns the job file and the units that run it on a host.
   - The arguments of the job are checked and converted as the module would do it.
 options:
   _input:
@@ -66,9 +66,10 @@ _value:
     service:
       description: The service of systemd.
       type: str
-    timer:
-      description: The timer of systemd.
-      type: str
+    starters:
+      description: The timers and the path unit of systemd that start the service, as dictionaries of C(unit) and C(content).
+      type: list
+      elements: dict
     cron:
       description: The line of a crontab.
       type: str

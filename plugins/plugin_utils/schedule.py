@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,9 +19,12 @@ from ..module_utils._core.units import parse_duration
 from ..module_utils._host.conditions import LONGEST, conditions_of
 from ..module_utils._host.hooks import checked_hooks
 from ..module_utils._host.job import NAME, SCHEMA, put
+from ..module_utils._host.on_change import PATIENCE, ROUNDS, watched
 from ..module_utils._verbs.registry import VERBS, find_verb
 from .notification import channels_of, ping_of
 from .sandbox import sandbox
+from .units import escaped, line, seconds
+from .watching import watching_units
 
 # Every one of these is documented in roles/schedule/meta/argument_specs.yml.
 KEYS = {
@@ -44,6 +46,7 @@ KEYS = {
     "when_load_below",
     "on_ac_power",
     "hooks",
+    "on_change",
 }
 # Of these, ansible-core converts the values.
 _CONVERTED: dict[str, dict[str, Any]] = {
@@ -54,18 +57,19 @@ _CONVERTED: dict[str, dict[str, Any]] = {
     "notify": {"type": "list", "elements": "str"},
     "when_load_below": {"type": "float"},
     "on_ac_power": {"type": "bool"},
+    "on_change": {"type": "dict", "options": {"after": {"type": "str", "default": "1m"}}},
 }
 _LONGEST_WAIT = 2 * LONGEST  # seconds: for a window to open and to end
 _PLACEHOLDER = "credential"
 _CREDENTIALS = {"access_key_id", "identity", "names_key", "password", "secret_access_key", "session_token", "token"}
 _SECRET_MAPPINGS = {("rclone", "secrets"), ("restic", "environment")}
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def scheduled_job(job: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """The files of a job: `{name, job, service, timer, cron}`, each but the name a text. Raises InvalidRequest.
+    """The files of a job: `{name, job, service, starters, cron}`, texts but for `starters`, the units that start the
+    service, which is a list of `{unit, content}`. Raises InvalidRequest.
 
-    Without `on_calendar`, `timer` and `service` are empty, and without `every`, `cron` is.
+    Without `on_calendar` and `on_change`, `starters` and `service` are empty, and without `every`, `cron` is.
 
     :param defaults: of `random_delay` and `timeout`; `program`, the command line of the host program; `notify`, all
         channels.
@@ -86,8 +90,8 @@ def _files(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> 
     extra = sorted(set(given) - KEYS)
     if extra:
         raise InvalidRequest(f"Unknown option {', '.join(extra)}.", f"The options are {', '.join(sorted(KEYS))}.")
-    if not {"on_calendar", "every"} & set(given):
-        raise InvalidRequest("on_calendar (for systemd) or every (for cron) is required.")
+    if not {"on_calendar", "every", "on_change"} & set(given):
+        raise InvalidRequest("on_calendar or on_change (for systemd) or every (for cron) is required.")
     if given.get("verb") not in tuple(VERBS):
         raise InvalidRequest(f"verb is {given.get('verb')!r}.", f"The verbs are {', '.join(sorted(VERBS))}.")
     given = {**given, **_converted(given)}
@@ -101,20 +105,22 @@ def _files(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> 
         "arguments": _arguments(given["verb"], given.get("arguments", {}), secrets, timeout),
         "secrets": secrets,
         "expected_every": parse_duration(given.get("expected_every", 0)),
-        "description": _line(given.get("description", f"{given['verb']} {name}")),
+        "description": line(given.get("description", f"{given['verb']} {name}")),
     }
     ping, channels = ping_of(given.get("ping")), channels_of(given.get("notify"), defaults.get("notify") or [])
     content.update({key: value for key, value in (("ping", ping), ("notify", channels)) if value})
+    if "on_change" in given:
+        content["on_change"] = _after(given, content["arguments"])
     content.update(_conditions(given, timeout))
     if given.get("hooks"):
         content["hooks"] = checked_hooks(given["hooks"])
     delay = parse_duration(given.get("random_delay", defaults["random_delay"]))
-    timed = "on_calendar" in given
+    starters = [*_timers(name, content, given, delay), *watching_units(name, content)]
     return {
         "name": name,
         "job": json.dumps(content, indent=2, sort_keys=True) + "\n",
-        "service": _service(name, content, given, defaults["program"], timeout) if timed else "",
-        "timer": _timer(content, given, delay) if timed else "",
+        "service": _service(name, content, given, defaults["program"], timeout) if starters else "",
+        "starters": starters,
         "cron": _cron(name, given, defaults["program"], timeout, delay) if "every" in given else "",
     }
 
@@ -132,7 +138,24 @@ def _conditions(given: Mapping[str, Any], timeout: float) -> dict[str, Any]:
     names = ("window", "when_load_below", "on_ac_power")
     wanted = {name: given[name] for name in names if name in given and given[name] is not False and given[name] != []}
     conditions_of(*map(wanted.get, names))
-    return {**wanted, "timeout": timeout} if wanted else {}
+    return {**wanted, "timeout": timeout} if wanted or "on_change" in given else {}
+
+
+def _after(given: Mapping[str, Any], arguments: Mapping[str, Any]) -> float:
+    """The time for which the data must be quiet, in seconds."""
+    after = parse_duration(given["on_change"]["after"])
+    if after < 1:
+        raise InvalidRequest(f"after of on_change is {given['on_change']['after']}.", "Use at least 1s.")
+    watched(given["verb"], arguments)
+    return after
+
+
+def _longest(job: Mapping[str, Any], timeout: float) -> float:
+    """The time limit of the unit in seconds, as the program waits before it limits the time of the job itself."""
+    waits = [_LONGEST_WAIT] if {"window", "when_load_below", "on_ac_power"} & set(job) else []
+    if "on_change" in job:
+        waits += [ROUNDS * (timeout + PATIENCE * job["on_change"])]
+    return timeout + sum(waits)
 
 
 def _arguments(verb: str, given: Mapping[str, Any], secrets: Mapping[str, str], timeout: float) -> dict[str, Any]:
@@ -140,7 +163,7 @@ def _arguments(verb: str, given: Mapping[str, Any], secrets: Mapping[str, str], 
     arguments = find_verb(verb).ARGUMENTS
     spec = arguments["argument_spec"]
     if "lock_timeout" in spec:  # not the minute that a person would wait
-        given = {"lock_timeout": _seconds(timeout), **given}
+        given = {"lock_timeout": seconds(timeout), **given}
     filled = copy.deepcopy(dict(given))
     for place, credential in secrets.items():
         if not NAME.fullmatch(credential):
@@ -221,21 +244,6 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _seconds(value: float) -> str:
-    """A duration for systemd and for the host program, which take no exponents."""
-    return f"{value:.3f}".rstrip("0").rstrip(".") + "s"
-
-
-def _line(value: Any) -> str:
-    """A text for a unit: one line, in which % and \\ mean themselves."""
-    return _CONTROL.sub(" ", str(value))
-
-
-def _escaped(value: Any) -> str:
-    text = _line(value).replace("%", "%%")
-    return f"{text} " if text.endswith("\\") else text  # else the next line would be a part of it
-
-
 _COMMON = """\
 Type=oneshot
 SyslogIdentifier=day2
@@ -263,7 +271,7 @@ def _service(name: str, job: Mapping[str, Any], given: Mapping[str, Any], progra
     lines = [
         "# Written by the role day2.ops.schedule.",
         "[Unit]",
-        f"Description=day2: {_escaped(job['description'])}",
+        f"Description=day2: {escaped(job['description'])}",
         "StartLimitIntervalSec=0",
         f"OnFailure=day2-failed@{name}.service",
         *([f"OnSuccess=day2-ended@{name}.service"] if "ping" in job or "notify" in job else []),
@@ -272,8 +280,8 @@ def _service(name: str, job: Mapping[str, Any], given: Mapping[str, Any], progra
         *([f"RequiresMountsFor={mounts}"] if mounts else []),
         "",
         "[Service]",
-        f"ExecStart={program} run {name}",
-        f"TimeoutStartSec={_seconds(timeout + (_LONGEST_WAIT if 'timeout' in job else 0))}",
+        f"ExecStart={program} run {name}{' --settle' if 'on_change' in job else ''}",
+        f"TimeoutStartSec={seconds(_longest(job, timeout))}",
         *(f"LoadCredential={one}:/etc/day2/secrets/{one}" for one in sorted(set(job["secrets"].values()))),
         _COMMON + ("\n".join(box.directives) if box else "# Not in a sandbox."),
     ]
@@ -286,26 +294,28 @@ def _cron(name: str, given: Mapping[str, Any], program: str, timeout: float, del
         raise InvalidRequest(f"every is {given['every']}.", "cron looks each quarter of an hour; use at least 15m.")
     limit = f"timeout --kill-after=30 {math.ceil(timeout)}"
     return (
-        f"*/15 * * * * root {limit} {program} run {name} --due {_seconds(every)} --splay {_seconds(delay)} >/dev/null\n"
+        f"*/15 * * * * root {limit} {program} run {name} --due {seconds(every)} --splay {seconds(delay)} >/dev/null\n"
     )
 
 
-def _timer(job: Mapping[str, Any], given: Mapping[str, Any], delay: float) -> str:
+def _timers(name: str, job: Mapping[str, Any], given: Mapping[str, Any], delay: float) -> list[dict[str, str]]:
+    if "on_calendar" not in given:
+        return []
     calendars = given["on_calendar"] if isinstance(given["on_calendar"], list) else [given["on_calendar"]]
     if not calendars or not all(isinstance(one, str) and one.strip() for one in calendars):
         raise InvalidRequest("on_calendar is not a time or a list of times.", "Write for example *-*-* 02:30:00.")
     lines = [
         "# Written by the role day2.ops.schedule.",
         "[Unit]",
-        f"Description=day2: timer of {_escaped(job['description'])}",
+        f"Description=day2: timer of {escaped(job['description'])}",
         "",
         "[Timer]",
-        *(f"OnCalendar={_escaped(one)}" for one in calendars),
-        *([f"RandomizedDelaySec={_seconds(delay)}", "FixedRandomDelay=yes"] if delay else []),
+        *(f"OnCalendar={escaped(one)}" for one in calendars),
+        *([f"RandomizedDelaySec={seconds(delay)}", "FixedRandomDelay=yes"] if delay else []),
         "Persistent=yes",
         "AccuracySec=1s",
         "",
         "[Install]",
         "WantedBy=timers.target",
     ]
-    return "\n".join(lines) + "\n"
+    return [{"unit": f"day2-{name}.timer", "content": "\n".join(lines) + "\n"}]

@@ -40,6 +40,7 @@ _KEYS = {
     "on_ac_power",
     "timeout",
     "hooks",
+    "on_change",
 }
 
 
@@ -52,7 +53,8 @@ class Job(NamedTuple):
 
     `secrets` are names of credentials by the option that they are for ("copy_to.0.s3.secret_access_key"). `wait` and
     `expected_every` are in seconds; 0: another run is not waited for, and no run is ever late. `ping` is {} if nobody
-    expects pings. `timeout` is 0 if what runs the program limits its time.
+    expects pings. `timeout` is 0 if what runs the program limits its time. `on_change` is in seconds; 0: changes of the
+    data start no run.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Job(NamedTuple):
     conditions: Conditions
     hooks: Mapping[str, list[str]]
     timeout: float
+    on_change: float
 
 
 def names() -> list[str]:
@@ -119,6 +122,7 @@ def load(name: str) -> Job:
         str(given.get("description", "")),
         *_told(path, given),
         _seconds(path, given, "timeout"),
+        _seconds(path, given, "on_change"),
     )
 
 

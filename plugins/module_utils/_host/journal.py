@@ -64,9 +64,10 @@ def unseen_end(job: str, verb: str, when: float, message: str, invocation: str =
 
 def forget_others(existing: Sequence[str]) -> None:
     """Remove jobs that no longer exist from the summary: their last failure is of no interest. Raises OSError."""
-    for file in _listed(state("notified")):
-        if file.partition(".")[0] not in existing:
-            os.unlink(state("notified", file))
+    for kind in ("notified", "seen"):
+        for file in _listed(state(kind)):
+            if file.partition(".")[0] not in existing:
+                os.unlink(state(kind, file))
     if not os.path.lexists(state(SUMMARY)):
         return
     with _guard():

@@ -52,6 +52,12 @@ class JobLock:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, 0)
 
+    def release(self) -> None:
+        """For the next run of this process."""
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd, self._held = -1, False
+
     def note(self, activity: str) -> None:
         """For `day2 status`. Nothing depends on it, so a full disk is no reason to fail."""
         if self._fd >= 0:
@@ -60,14 +66,23 @@ class JobLock:
                 os.pwrite(self._fd, json.dumps({"pid": os.getpid(), "activity": activity}).encode(), 0)
 
 
-def take_slot() -> None:
-    """Wait for one of as many slots as there are cores. It is held until the process ends.
+class Slot:
+    """One of as many slots as there are cores: more jobs do not run at once. It ends with the process."""
 
-    Raises OSError where no lock can be created.
-    """
-    slots = [_open("slots", str(number)) for number in range(len(os.sched_getaffinity(0)))]
-    while not any(_locked(fd) for fd in slots):
-        time.sleep(_LOOK)
+    def __init__(self) -> None:
+        self._fds: list[int] = []
+
+    def take(self) -> None:
+        """Wait for one. Raises OSError where no lock can be created."""
+        for number in range(len(os.sched_getaffinity(0))):
+            self._fds.append(_open("slots", str(number)))
+        while not any(_locked(fd) for fd in self._fds):
+            time.sleep(_LOOK)
+
+    def release(self) -> None:
+        """For the others."""
+        while self._fds:
+            os.close(self._fds.pop())
 
 
 def activity(name: str) -> Optional[dict[str, Any]]:

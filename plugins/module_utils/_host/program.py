@@ -4,7 +4,8 @@
 """day2: runs the jobs of this host, which are described in /etc/day2/jobs/NAME.json, without Ansible.
 
   day2 run NAME [--check]   run a job; with --due EVERY, only if it has not run in the current interval;
-                            with --anyway, whatever window, load and power are
+                            with --anyway, whatever window, load and power are; with --settle, once its
+                            data is no longer written, and again if it has changed meanwhile
   day2 list                 the jobs, and how each ended last
   day2 status [NAME...]     1 if a job has failed, is late or has never run
   day2 check [NAME...]      check job files, and the secrets and programs that they need
@@ -42,8 +43,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     options = _parser().parse_args(argv)
     try:
         if options.command == "run":
-            from .run import run, run_if_due
+            from .run import run, run_if_due, run_settled
 
+            if options.settle:
+                return run_settled(options.name)
             if options.due:
                 return run_if_due(options.name, options.due, options.splay)
             return run(options.name, options.check, options.anyway)
@@ -53,6 +56,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             return record_failure(options.name)
         if options.command == "notify":
             return _notify(options)
+        if options.command == "changed":
+            return _changed(options.name)
         if options.command == "forget-removed":
             from .ended import forget_removed
 
@@ -64,6 +69,16 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except TaskEnded as exc:
         complain(exc)
         return FAILED
+
+
+def _changed(name: str) -> int:
+    from .job import WrongJob
+    from .on_change import CHANGED, changed
+
+    try:
+        return changed(name)
+    except WrongJob:  # the run reports it
+        return CHANGED
 
 
 def _notify(options: argparse.Namespace) -> int:
@@ -100,9 +115,11 @@ def _parser() -> _Parser:
     how = one.add_mutually_exclusive_group()
     how.add_argument("--check", action="store_true", help="only say what would be done; nothing is recorded")
     how.add_argument("--due", metavar="EVERY", help="for cron: run only if the job has not run in this interval")
+    how.add_argument("--settle", action="store_true", help="wait until the data of on_change is no longer written")
     how.add_argument("--anyway", action="store_true", help="run even if window, load or power do not allow it")
     one.add_argument("--splay", default="0", metavar="TIME", help="with --due: delay, up to this time; always the same")
     commands.add_parser("record-failure").add_argument("name")  # of systemd, so it is not in the help
+    commands.add_parser("changed").add_argument("name")  # of systemd
     commands.add_parser("forget-removed")  # of the role
     told = commands.add_parser("notify")
     told.add_argument(

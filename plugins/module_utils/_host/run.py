@@ -25,8 +25,9 @@ from . import journal
 from .conditions import LONGEST, is_open, unmet
 from .hooks import AFTER, BEFORE, ON_FAILURE, run_hook
 from .job import Job, WrongJob, checked, credential, load, names, with_secrets
-from .locks import CONDITIONS, RUNNING, WAITING, Busy, JobLock, take_slot
+from .locks import CONDITIONS, RUNNING, WAITING, Busy, JobLock, Slot
 from .notify import ended, started
+from .on_change import ROUNDS, Quiet, by_path, known, look, remember
 from .output import complain, say
 
 # As in sysexits.h: systemd shows 2 to 7 with other meanings.
@@ -40,6 +41,7 @@ STATUSES = {
     journal.WRONG: 78,
 }
 _MESSAGE = 2000  # characters that hooks get
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _PAUSE = 30.0  # seconds between two looks at the conditions
 # Of a result, what a line of the journal keeps beside the message.
 _FACTS = ("reason", "removed", "summary", "alarms")
@@ -49,16 +51,22 @@ class Skipped(Day2Error):
     """The conditions of the job are not met."""
 
 
+class NothingNew(Skipped):
+    """The data is as it was when it was backed up. That is not recorded, as it may happen each minute."""
+
+
 class _Run:
     """A run of a job, and what is recorded of it."""
 
-    def __init__(self, name: str, check: bool, anyway: bool = False) -> None:
-        self.name, self.check, self.anyway = name, check, anyway
+    def __init__(self, name: str, check: bool, anyway: bool = False, settle: bool = False) -> None:
+        self.name, self.check, self.anyway, self.settle = name, check, anyway, settle
         self.began, self._clock = time.time(), time.monotonic()
         self.status, self.verb = journal.BUG, "?"
         self.waited = 0.0
         self.job: Optional[Job] = None
-        self.lock = JobLock(name)
+        self.lock, self.slot = JobLock(name), Slot()
+        self.changed_meanwhile = False  # the data, since the run began
+        self._seen: Optional[str] = None  # the data, when the run began
         self.result: dict[str, Any] = {}
         self.warnings: list[str] = []
         self.secrets: set[str] = set()
@@ -77,13 +85,24 @@ class _Run:
             self._prepare(job)
             with progress.limited(job.timeout or None):
                 self._run(job, values, progress)
+            if job.on_change and not self.result.get("failed"):
+                self._look_again(job)
         self.status = journal.FAILED if self.result.get("failed") else journal.OK
 
     def _run(self, job: Job, values: dict[str, Any], progress: Progress) -> None:
         run_hook(job.hooks, BEFORE, self._variables())
+        self._seen = look(job) if job.on_change else None
         self.result = find_verb(job.verb).run(values, False, progress)
         if not self.result.get("failed"):
             run_hook(job.hooks, AFTER, self._variables())
+
+    def _look_again(self, job: Job) -> None:
+        """Remember which state of the data is in a backup."""
+        self.changed_meanwhile = self._seen is None or look(job) != self._seen
+        try:
+            remember(self.name, self._seen)
+        except OSError as exc:
+            self.warnings.append(f"The state of the data could not be recorded, so it is read again: {exc}.")
 
     def _variables(self) -> dict[str, str]:
         """What hooks have in their environment."""
@@ -106,17 +125,32 @@ class _Run:
         except OSError as exc:
             # A retention job may be what frees the disk. The locks of the data are the verb's.
             self.warnings.append(f"Runs without a lock of the job: {exc}.")
+        if self.settle and job.on_change:
+            self._wait_until_quiet(job)
         if not self.anyway:
             self._wait_for_conditions(job)
         try:
             self.lock.note(WAITING)
-            take_slot()
+            self.slot.take()
             self.lock.note(RUNNING)
         except OSError as exc:
             self.warnings.append(f"Does not wait for other jobs to end: {exc}.")
         self.waited = time.monotonic() - self._clock
         if not by_systemd():
             self._ping_start(job)
+
+    def _wait_until_quiet(self, job: Job) -> None:
+        """Raises NothingNew if another file than those of the data has changed."""
+        self.lock.note(f"{CONDITIONS}the data is being written")
+        quiet = Quiet(job)
+        try:
+            while quiet.wait():
+                pass
+        except Cancelled as exc:
+            raise Skipped(f"{exc} It was waiting until the data is no longer written.") from exc
+        if by_path() and look(job) == known(self.name):
+            raise NothingNew("The data has not changed since the last backup.")
+        self.began, self._clock = time.time(), time.monotonic()
 
     def _wait_for_conditions(self, job: Job) -> None:
         """Under systemd, wait until the conditions are met or the window has ended. cron tries again by itself.
@@ -196,18 +230,37 @@ class _Run:
 
 def run(name: str, check: bool, anyway: bool = False) -> int:
     """Run a job; the exit status. `anyway`: whatever its conditions are."""
-    one = _Run(name, check, anyway)
-    progress = Progress()
+    return _carry_out(_Run(name, check, anyway))
+
+
+def run_settled(name: str) -> int:
+    """Run a job once its data is quiet, and again if the data has changed meanwhile; the exit status."""
+    for _round in range(ROUNDS):
+        for number in _SIGNALS:  # the run before has left its own handlers
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        one = _Run(name, check=False, settle=True)
+        code = _carry_out(one)
+        one.lock.release()
+        one.slot.release()
+        if code or not one.changed_meanwhile:
+            return code
+    return 0
+
+
+def _carry_out(one: _Run) -> int:
+    progress, check = Progress(), one.check
+    nothing_new = False
     try:
         try:
             one.work(progress)
         finally:
             # The signal that ends the work must not end its recording. (Hooks get the default again.)
-            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            for number in _SIGNALS:
                 signal.signal(number, _ignore)
     except Busy as exc:
         one.failed(journal.BUSY, str(exc), exc)
     except Skipped as exc:
+        nothing_new = isinstance(exc, NothingNew)
         one.failed(journal.SKIPPED, str(exc), exc)
     except (Cancelled, KeyboardInterrupt) as exc:
         if one.status != journal.OK:  # else it had ended
@@ -222,7 +275,7 @@ def run(name: str, check: bool, anyway: bool = False) -> int:
     progress.close()
     one.clean_up()
     entry = one.entry()
-    if not check and not _skipped_before(entry):
+    if not check and not nothing_new and not _skipped_before(entry):
         one.record(entry)
     one.lock.ended()
     _say(entry)
@@ -230,7 +283,7 @@ def run(name: str, check: bool, anyway: bool = False) -> int:
         try:
             ended(one.job, entry)
         except Day2Error as exc:
-            complain(f"{name}: {exc}")
+            complain(f"{one.name}: {exc}")
     return STATUSES[one.status]
 
 

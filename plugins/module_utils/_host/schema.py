@@ -46,6 +46,7 @@ def job_schema(verb: str) -> dict[str, Any]:
             "when_load_below": {"type": "number"},
             "on_ac_power": {"type": "boolean"},
             "timeout": seconds,
+            "on_change": seconds,
             "hooks": {
                 "type": "object",
                 "additionalProperties": False,

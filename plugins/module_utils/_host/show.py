@@ -18,6 +18,7 @@ from .._verbs.registry import VERBS, find_verb
 from . import journal
 from .job import Job, WrongJob, checked, credential, load, names, put, with_secrets
 from .locks import activity
+from .on_change import watched
 from .output import complain, say
 from .run import STATUSES
 from .schema import job_schema
@@ -82,6 +83,8 @@ def check_jobs(wanted: Sequence[str]) -> int:
             request_from = getattr(find_verb(job.verb), "request_from", None)
             if request_from:
                 request_from(values)
+            if job.on_change:
+                watched(job.verb, job.arguments)
             _check_programs(job)
             if job.ping or job.notify:
                 _check_told(job)

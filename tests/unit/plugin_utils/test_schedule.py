@@ -32,6 +32,11 @@ def written(**more: Any) -> dict[str, Any]:
     return made
 
 
+def timer(made: dict[str, Any]) -> str:
+    units = {one["unit"]: one["content"] for one in made["starters"]}
+    return str(units["day2-job.timer"])
+
+
 def directives(text: str, name: str) -> list[str]:
     return [line.partition("=")[2] for line in text.splitlines() if line.startswith(f"{name}=")]
 
@@ -76,7 +81,7 @@ def test_a_secret_of_an_entry_of_a_list() -> None:
         ({"name": "a b"}, "'a b' cannot be the name of a job"),
         ({"name": "../x"}, "cannot be the name of a job"),
         ({"verb": "reboot"}, "Job job: verb is 'reboot'"),
-        ({"on_calendar": ""}, "Job job: on_calendar (for systemd) or every (for cron) is required"),
+        ({"on_calendar": ""}, "Job job: on_calendar or on_change (for systemd) or every (for cron) is required"),
         ({"on_calendar": []}, "Job job: on_calendar is not a time or a list of times"),
         ({"on_calendar": ["daily", ""]}, "Job job: on_calendar is not a time or a list of times"),
         ({"on_calendar": {"a": 1}}, "Job job: on_calendar is not a time or a list of times"),
@@ -106,13 +111,13 @@ def test_units() -> None:
     assert directives(made["service"], "Description") == ["day2: 50%% of the rest"]
     assert "Description=day2: C:\\ \n" in files(description="C:\\")["service"]
     assert directives(made["service"], "OnFailure") == ["day2-failed@job.service"]
-    assert directives(made["timer"], "OnCalendar") == ["daily"]
-    assert directives(made["timer"], "RandomizedDelaySec") == ["90s"]
-    assert directives(files(on_calendar=["Mon 03:00", "Sun 04:00"], random_delay=0)["timer"], "OnCalendar") == [
+    assert directives(timer(made), "OnCalendar") == ["daily"]
+    assert directives(timer(made), "RandomizedDelaySec") == ["90s"]
+    assert directives(timer(files(on_calendar=["Mon 03:00", "Sun 04:00"], random_delay=0)), "OnCalendar") == [
         "Mon 03:00",
         "Sun 04:00",
     ]
-    assert directives(files(random_delay="0")["timer"], "RandomizedDelaySec") == []
+    assert directives(timer(files(random_delay="0")), "RandomizedDelaySec") == []
 
 
 @pytest.mark.parametrize(
@@ -198,7 +203,7 @@ def test_paths_with_spaces() -> None:
 
 def test_cron() -> None:
     made = files(on_calendar="", every="1d")
-    assert made["service"] == made["timer"] == ""
+    assert (made["service"], made["starters"]) == ("", [])
     command = "timeout --kill-after=30 7200 /usr/bin/python3 -I /usr/local/bin/day2 run job --due 86400s --splay 600s"
     assert made["cron"] == f"*/15 * * * * root {command} >/dev/null\n"
     assert files()["cron"] == ""
@@ -208,7 +213,7 @@ def test_long_durations_have_no_exponents() -> None:
     made = files(every="30d", timeout="14d", random_delay="12d")
     assert "--due 2592000s --splay 1036800s " in made["cron"]
     assert directives(made["service"], "TimeoutStartSec") == ["1209600s"]
-    assert directives(made["timer"], "RandomizedDelaySec") == ["1036800s"]
+    assert directives(timer(made), "RandomizedDelaySec") == ["1036800s"]
     assert json.loads(made["job"])["arguments"]["lock_timeout"] == "1209600s"
 
 
@@ -378,3 +383,47 @@ def test_nested_secrets_of_health_checks(more: dict[str, Any], place: str) -> No
     with pytest.raises(InvalidRequest, match=f"checks.0.{place} is a secret") as caught:
         files(verb="health_check", arguments={"checks": [check]})
     assert "hunter2" not in str(caught.value)
+
+
+def watching(*stores: dict[str, Any], **more: Any) -> dict[str, Any]:
+    arguments = {"name": "app", "sources": [*stores], "repository": "/srv/backups/day2"}
+    return files(arguments, on_calendar="", on_change={"after": "30s"}, **more)
+
+
+@pytest.mark.parametrize(
+    ("store", "paths", "interval"),
+    [
+        ({"type": "json", "path": "/srv/app/50%.json"}, ["/srv/app/50%%.json"], "300s"),
+        ({"type": "sqlite", "path": "/srv/app/app.db"}, ["/srv/app"], "300s"),
+        ({"type": "json", "path": "/srv/app/docs", "layout": "file_per_record"}, [], "30s"),
+        ({"type": "files", "path": "/srv/app/data"}, [], "30s"),
+    ],
+)
+def test_units_that_watch_data(store: dict[str, Any], paths: list[str], interval: str) -> None:
+    made = watching(store)
+    units = {one["unit"]: one["content"] for one in made["starters"]}
+    assert set(units) == {"day2-look@job.timer", *(["day2-job.path"] if paths else [])}
+    assert directives(units.get("day2-job.path", ""), "PathModified") == paths
+    assert directives(units["day2-look@job.timer"], "OnUnitInactiveSec") == [interval]
+    assert directives(made["service"], "ExecStart")[0].endswith(" run job --settle")
+    # Three runs of two hours, for each of which it waits up to ten times 30 seconds, and one more for the others.
+    assert directives(made["service"], "TimeoutStartSec") == [f"{3 * (7200 + 300) + 7200}s"]
+    assert (json.loads(made["job"])["on_change"], json.loads(made["job"])["timeout"]) == (30, 7200)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"verb": "retention", "arguments": {"rules": []}}, "on_change is for the verb backup"),
+        ({"arguments": {**BACKUP, "source": {"type": "command", "dump": ["true"]}}}, "stores of type command"),
+        ({"arguments": {**BACKUP, "max_age": "1d"}}, "on_change cannot be used with max_age"),
+        ({"on_change": {"after": "0.5s"}}, "Use at least 1s"),
+        ({"on_change": {"before": "1m"}}, "before"),
+        ({"on_change": "1m"}, "on_change"),
+        ({}, "~/app.db must be an absolute path"),
+    ],
+)
+def test_jobs_that_cannot_watch_their_data(change: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        files(**{"on_change": {}, **change})
+    assert problem in str(caught.value)

@@ -1,0 +1,148 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backups that are made when the data has changed."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Host
+
+AFTER = 0.3
+
+
+@pytest.fixture
+def tree(host: Host) -> Path:
+    path = host.root / "data"
+    path.mkdir()
+    (path / "file").write_text("first")
+    source = {"type": "files", "path": str(path)}
+    watch(host, source)
+    return path
+
+
+def watch(host: Host, source: dict[str, Any], after: float = AFTER) -> None:
+    arguments = {"name": "job", "source": source, "repository": host.path("repository")}
+    host.job("job", "backup", arguments, on_change=after, timeout=60)
+
+
+def reasons(host: Host) -> list[str]:
+    return [one["facts"].get("reason", one["status"]) for one in host.runs()]
+
+
+@pytest.fixture
+def writer(tree: Path) -> Iterator[threading.Event]:
+    """Writes without a pause until the event is set."""
+    stop = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not stop.wait(AFTER / 20):
+            number += 1
+            (tree / "busy").write_text(str(number))
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    yield stop
+    stop.set()
+    thread.join()
+
+
+def test_a_change_is_seen_until_it_is_in_a_backup(host: Host, tree: Path) -> None:
+    assert host.run("changed", "job")[0] == 0
+    assert host.run("run", "job", "--settle")[0] == 0
+    assert host.run("changed", "job")[0] == 75
+    tree.joinpath("sub").mkdir()
+    tree.joinpath("sub", "below").write_text("second")
+    assert host.run("changed", "job")[0] == 0
+    assert host.run("run", "job")[0] == 0  # by a person: it does not wait
+    assert host.run("changed", "job")[0] == 75
+    assert reasons(host) == ["new", "changed"]
+
+
+def test_it_waits_until_the_data_is_quiet(host: Host, tree: Path) -> None:
+    run = host.start("run", "job", "--settle")
+    for number in range(6):
+        time.sleep(AFTER / 2)
+        (tree / "file").write_text(f"write {number}")
+    assert not (host.root / "repository").exists()
+    assert run.wait(30) == 0
+    assert host.run("changed", "job")[0] == 75
+    assert reasons(host) == ["new"]
+
+
+def test_a_writer_that_never_pauses_gets_backups(host: Host, writer: threading.Event) -> None:
+    watch(host, {"type": "files", "path": host.path("data")}, AFTER / 3)
+    assert host.run("run", "job", "--settle")[0] == 0
+    assert reasons(host) == ["new", "changed", "changed"]
+    assert host.run("changed", "job")[0] == 0
+    writer.set()
+    assert host.run("run", "job", "--settle")[0] == 0
+    assert host.run("changed", "job")[0] == 75
+
+
+def test_it_runs_again_if_the_data_changes_meanwhile(host: Host, tree: Path) -> None:
+    source = {"type": "files", "path": str(tree)}
+    arguments = {"name": "job", "source": source, "repository": host.path("repository")}
+    # Once: as if an application wrote while the backup is made.
+    write = f"test -e {host.root}/done || {{ sleep 0.2; echo late >{tree}/late; touch {host.root}/done; }}"
+    host.job("job", "backup", arguments, on_change=AFTER, timeout=60, hooks={"after": ["sh", "-c", write]})
+    assert host.run("run", "job", "--settle")[0] == 0
+    assert reasons(host) == ["new", "changed"]
+    assert host.run("changed", "job")[0] == 75
+
+
+def test_another_file_beside_the_data_starts_no_run(host: Host, tree: Path) -> None:
+    database = host.root / "app" / "app.db"
+    database.parent.mkdir()
+    subprocess.run(["sqlite3", str(database), "PRAGMA journal_mode=wal; CREATE TABLE t(x)"], check=True)
+    watch(host, {"type": "sqlite", "path": str(database)})
+    host.environment["TRIGGER_UNIT"] = "day2-job.path"
+    assert host.run("run", "job", "--settle")[0] == 0
+    database.with_name("log").write_text("x")
+    assert host.run("run", "job", "--settle") == (75, "job: skipped: The data has not changed since the last backup.\n")
+    assert reasons(host) == ["new"]
+    subprocess.run(["sqlite3", str(database), "INSERT INTO t VALUES (1)"], check=True)
+    assert host.run("run", "job", "--settle")[0] == 0
+    assert reasons(host) == ["new", "changed"]
+
+
+def test_a_job_that_fails_is_tried_again_later(host: Host, tree: Path) -> None:
+    (host.root / "repository").write_text("not a directory")
+    assert host.run("run", "job", "--settle")[0] != 0
+    assert host.run("changed", "job")[0] == 75
+    time.sleep(10 * AFTER)
+    assert host.run("changed", "job")[0] == 0
+
+
+def test_a_run_that_is_stopped_while_it_waits(host: Host, tree: Path) -> None:
+    watch(host, {"type": "files", "path": str(tree)}, after=60)
+    run = host.start("run", "job", "--settle")
+    while "is being written" not in host.run("status", "job")[1]:
+        assert run.poll() is None
+    run.terminate()
+    assert run.wait(10) == 75
+    assert [one["status"] for one in host.runs()] == ["skipped"]
+    assert "It was waiting until the data is no longer written." in host.runs()[0]["msg"]
+
+
+def test_another_repository_has_no_backup_yet(host: Host, tree: Path) -> None:
+    assert host.run("run", "job")[0] == 0
+    source = {"type": "files", "path": str(tree)}
+    arguments = {"name": "job", "source": source, "repository": host.path("other")}
+    host.job("job", "backup", arguments, on_change=AFTER, timeout=60)
+    assert host.run("changed", "job")[0] == 0
+
+
+def test_what_is_no_backup_has_no_data_to_watch(host: Host) -> None:
+    host.old_files(on_change=1)
+    status, output = host.run("check")
+    assert (status, "on_change is for the verb backup" in output) == (78, True)
