@@ -96,6 +96,8 @@ def _files(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> 
         raise InvalidRequest(f"verb is {given.get('verb')!r}.", f"The verbs are {', '.join(sorted(VERBS))}.")
     given = {**given, **_converted(given)}
     timeout = parse_duration(given.get("timeout", defaults["timeout"]))
+    if timeout < 1:
+        raise InvalidRequest("timeout is less than a second.", "A job always has a time limit; set a long one (7d).")
     secrets = dict(given.get("secrets", {}))
     if not all(isinstance(one, str) for one in secrets.values()):
         raise InvalidRequest("secrets must have names of credentials as values.")

@@ -25,14 +25,20 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 def run_to_end(
-    argv: Sequence[str], variables: Mapping[str, str], data: bytes = b"", output: bool = False
+    argv: Sequence[str],
+    variables: Mapping[str, str],
+    data: bytes = b"",
+    output: bool = False,
+    limit: Optional[float] = None,
 ) -> tuple[int, str]:
     """Run a program of the user, which may leave another one running.
 
     :param data: what it reads from its standard input.
     :param output: whether its standard output counts as what it has printed, too, and not only its errors.
+    :param limit: seconds after which it is killed.
     :returns: its exit status, and the last line that it has printed.
     :raises OSError, ValueError: it can't be run.
+    :raises subprocess.TimeoutExpired: it was killed.
     """
     # Not a pipe, whose end would have to be waited for.
     with open(os.memfd_create("printed"), "r+b") as printed:
@@ -43,6 +49,7 @@ def run_to_end(
             stderr=printed,
             env=variables,
             check=False,
+            timeout=limit,
         ).returncode
         printed.seek(max(0, os.fstat(printed.fileno()).st_size - _LONGEST))
         lines = printed.read().decode("utf-8", "replace").strip().splitlines()

@@ -13,7 +13,7 @@ import os
 import time
 
 from . import journal
-from .job import WrongJob, load, names, path_of
+from .job import WrongJob, exists, load, names, path_of, reachable
 from .notify import ended
 from .output import complain, say
 
@@ -33,11 +33,9 @@ def record_failure(name: str) -> int:
     """
     path_of(name)
     invocation = os.environ.get("MONITOR_INVOCATION_ID", "")
-    # That it has waited first is an entry of its own.
-    ends = [one for one in journal.runs() if one["job"] == name and one["status"] != journal.SKIPPED]
-    recorded = [one for one in ends if invocation and one.get("invocation") == invocation]
+    recorded = journal.failure_of(name, invocation) if invocation else None
     if recorded:
-        return ended(load(name), recorded[-1])
+        return ended(reachable(name), recorded) if exists(name) else 0
     entry = journal.unseen_end(name, _verb(name), time.time(), _message(name), invocation)
     say(f"<3>{name}: {entry['msg']}" if "JOURNAL_STREAM" in os.environ else f"{name}: {entry['msg']}")
     code = 0
@@ -46,7 +44,7 @@ def record_failure(name: str) -> int:
     except (OSError, WrongJob) as exc:
         complain(f"{name}: The run could not be recorded: {exc}.")
         code = 1
-    return max(code, ended(load(name), entry)) if _exists(name) else code
+    return max(code, ended(reachable(name), entry)) if exists(name) else code
 
 
 def forget_removed() -> int:
@@ -65,10 +63,6 @@ def _message(name: str) -> str:
     reason = _REASONS.get(status, "")
     ended = f"{result} {status}".strip() + (f": {reason}" if reason else "")
     return f"The run ended without a record ({ended}). See journalctl -u day2-{name}.service."
-
-
-def _exists(name: str) -> bool:
-    return os.path.lexists(path_of(name))
 
 
 def _verb(name: str) -> str:

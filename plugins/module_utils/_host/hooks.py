@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Optional
 
 from .._core.errors import Day2Error, InvalidRequest
 from .._core.programs import environment, run_to_end
+from .._core.units import format_duration
 
 BEFORE, AFTER, ON_FAILURE = "before", "after", "on_failure"
 HOOKS = (BEFORE, AFTER, ON_FAILURE)
@@ -29,14 +31,19 @@ def checked_hooks(given: Any) -> dict[str, list[str]]:
     return {name: list(argv) for name, argv in given.items()}
 
 
-def run_hook(hooks: Mapping[str, list[str]], name: str, variables: Mapping[str, str]) -> None:
-    """Run a hook, if there is one. Raises Day2Error unless it ends with exit status 0."""
+def run_hook(
+    hooks: Mapping[str, list[str]], name: str, variables: Mapping[str, str], limit: Optional[float] = None
+) -> None:
+    """Run a hook, if there is one. Raises Day2Error unless it ends with exit status 0, within `limit` seconds."""
     argv = hooks.get(name)
     if not argv:
         return
     variables = {name: one for name, one in environment(**variables).items() if name not in _OF_UNIT}
     try:
-        status, line = run_to_end(argv, variables, output=True)
+        status, line = run_to_end(argv, variables, output=True, limit=limit)
+    except subprocess.TimeoutExpired as exc:
+        ran = format_duration(exc.timeout)
+        raise Day2Error(f"The hook {name} ({argv[0]}) was killed, as it ran for {ran}.") from exc
     except (OSError, ValueError) as exc:
         raise Day2Error(f"The hook {name} can't be run: {argv[0]}: {exc}.") from exc
     if status:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import os
@@ -124,6 +125,43 @@ def load(name: str) -> Job:
         _seconds(path, given, "timeout"),
         _seconds(path, given, "on_change"),
     )
+
+
+def exists(name: str) -> bool:
+    """Whether there is a file of the job, valid or not."""
+    return bool(NAME.fullmatch(name)) and os.path.lexists(path_of(name))
+
+
+def reachable(name: str) -> Job:
+    """The job. If its file is not valid: one with the channels that are to be notified of that, which are those in the
+    file, if that much of it is valid, else those of the other jobs of this host."""
+    try:
+        return load(name)
+    except WrongJob:
+        pass
+    ping, channels = _salvaged(name)
+    for other in [] if ping or channels else _other_names(name):
+        with contextlib.suppress(WrongJob):
+            for channel in load(other).notify:
+                if channel["name"] not in [one["name"] for one in channels]:
+                    channels.append(dict(channel))
+    return Job(name, "?", {}, {}, 0.0, 0.0, "", ping, channels, conditions_of(None, None, None), {}, 0.0, 0.0)
+
+
+def _salvaged(name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The ping and the channels of a job file of which the rest may be wrong."""
+    path = path_of(name)
+    with contextlib.suppress(WrongJob):
+        given = _read(path)
+        return _told(path, {key: given[key] for key in ("ping", "notify") if key in given})[:2]
+    return {}, []
+
+
+def _other_names(name: str) -> list[str]:
+    try:
+        return [one for one in names() if one != name]
+    except WrongJob:
+        return []
 
 
 def _told(

@@ -14,7 +14,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Optional
 
 from .._core.files import make_private_directory, write_atomically
 from .._core.units import format_duration
@@ -60,6 +60,13 @@ def unseen_end(job: str, verb: str, when: float, message: str, invocation: str =
         "facts": {},
         "invocation": invocation,
     }
+
+
+def failure_of(job: str, invocation: str) -> Optional[dict[str, Any]]:
+    """The last end of a run of a unit, if it has failed. An invocation can have several runs, which were ok then."""
+    ends = [one for one in runs() if one["job"] == job and one.get("invocation") == invocation]
+    ends = [one for one in ends if one["status"] != SKIPPED]  # it has waited first
+    return ends[-1] if ends and ends[-1]["status"] != OK else None
 
 
 def forget_others(existing: Sequence[str]) -> None:

@@ -32,6 +32,7 @@ class JobLock:
     def __init__(self, name: str) -> None:
         self.name = name
         self.killed_at = 0.0  # when the run before this one last noted something, if it was killed
+        self.killed: dict[str, Any] = {}  # and what
         self._fd, self._held = -1, False
 
     def take(self, wait: float) -> None:
@@ -45,6 +46,9 @@ class JobLock:
         self._held = True
         info = os.fstat(self._fd)
         self.killed_at = info.st_mtime if info.st_size else 0.0
+        with contextlib.suppress(OSError, ValueError):
+            noted = json.loads(os.pread(self._fd, 500, 0))
+            self.killed = noted if isinstance(noted, dict) else {}
 
     def ended(self) -> None:
         """The run has ended and is recorded. A run that was killed does not come here."""
@@ -61,9 +65,10 @@ class JobLock:
     def note(self, activity: str) -> None:
         """For `day2 status`. Nothing depends on it, so a full disk is no reason to fail."""
         if self._fd >= 0:
+            noted = {"pid": os.getpid(), "activity": activity[:200], "invocation": os.environ.get("INVOCATION_ID", "")}
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, 0)
-                os.pwrite(self._fd, json.dumps({"pid": os.getpid(), "activity": activity}).encode(), 0)
+                os.pwrite(self._fd, json.dumps(noted).encode(), 0)
 
 
 class Slot:

@@ -31,7 +31,7 @@ from .._notify.sending import ping_sender, sender
 from .._notify.together import Outcome, send_all
 from .._notify.web import FAIL, NOTE, START, SUCCESS
 from . import journal
-from .job import Job, credential, load, names, path_of
+from .job import Job, credential, load, names, path_of, reachable
 from .output import complain, say
 from .places import state
 
@@ -74,7 +74,7 @@ def all_due() -> int:
             except Day2Error as exc:
                 complain(f"{name}: {exc}")
                 code = 1
-                continue
+                job = reachable(name)
             if job.notify:
                 record = records.enter_context(_record_of(name))
                 due += _due(job, known.get(name, {}), runs.get(name, {}), record)

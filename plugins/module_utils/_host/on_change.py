@@ -29,7 +29,6 @@ from .places import state
 
 ROUNDS = 3  # runs of one start; more are up to the timer
 PATIENCE = 10  # times `after`: how long a writer is waited for
-SHORTEST = 0.1  # seconds
 CHANGED, UNCHANGED = 0, 75
 _TYPES = ("files", "json", "sqlite")
 _SUFFIXES = ("", "-wal", "-journal")  # of files: where SQLite writes, too

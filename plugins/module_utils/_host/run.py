@@ -24,7 +24,7 @@ from .._verbs.registry import find_verb
 from . import journal
 from .conditions import LONGEST, is_open, unmet
 from .hooks import AFTER, BEFORE, ON_FAILURE, run_hook
-from .job import Job, WrongJob, checked, credential, load, names, with_secrets
+from .job import Job, WrongJob, checked, credential, exists, load, names, reachable, with_secrets
 from .locks import CONDITIONS, RUNNING, WAITING, Busy, JobLock, Slot
 from .notify import ended, started
 from .on_change import ROUNDS, Quiet, by_path, known, look, remember
@@ -42,6 +42,7 @@ STATUSES = {
 }
 _MESSAGE = 2000  # characters that hooks get
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+_HOOK_AFTER_STOP = 15.0  # seconds
 _PAUSE = 30.0  # seconds between two looks at the conditions
 # Of a result, what a line of the journal keeps beside the message.
 _FACTS = ("reason", "removed", "summary", "alarms")
@@ -112,10 +113,15 @@ class _Run:
     def clean_up(self) -> None:
         """After a failure."""
         if self.job and not self.check and self.status not in (journal.OK, *journal.NOTHING_DONE):
+            # What has stopped the run kills it 30 seconds later, and it must be recorded by then.
+            limit = _HOOK_AFTER_STOP if self.status == journal.STOPPED else None
             try:
-                run_hook(self.job.hooks, ON_FAILURE, {**self._variables(), "DAY2_STATUS": self.status})
-            except Day2Error as exc:
+                signal.signal(signal.SIGTERM, _stop_hook)
+                run_hook(self.job.hooks, ON_FAILURE, {**self._variables(), "DAY2_STATUS": self.status}, limit)
+            except (Day2Error, Cancelled) as exc:
                 self.warnings.append(str(exc))
+            finally:
+                signal.signal(signal.SIGTERM, _ignore)
 
     def _prepare(self, job: Job) -> None:
         """Wait until the job may run."""
@@ -186,12 +192,16 @@ class _Run:
             entry["warnings"].append(f"The run could not be recorded: {exc}.")
 
     def _record_killed(self) -> None:
-        """Record the run before this one if it was killed. systemd has had its own recorded (day2-failed@NAME)."""
-        if not self.lock.killed_at or by_systemd():
+        """Record the run before this one if it was killed, unless systemd has had it recorded (day2-failed@NAME), which
+        it has not if the host has stopped. Of a run that was waiting, nothing was done."""
+        invocation = str(self.lock.killed.get("invocation", ""))
+        waited = str(self.lock.killed.get("activity", "")).startswith(CONDITIONS)
+        if not self.lock.killed_at or waited or (invocation and journal.failure_of(self.name, invocation)):
             return
         message = "The run ended without a record. It was killed, or the host has stopped."
+        entry = journal.unseen_end(self.name, self.verb, self.lock.killed_at, message, invocation)
         try:
-            journal.record(journal.unseen_end(self.name, self.verb, self.lock.killed_at, message), names())
+            journal.record(entry, names())
         except (OSError, WrongJob) as exc:
             self.warnings.append(f"The run before this one was killed, which could not be recorded: {exc}.")
 
@@ -279,9 +289,9 @@ def _carry_out(one: _Run) -> int:
         one.record(entry)
     one.lock.ended()
     _say(entry)
-    if one.job and not check and not by_systemd():
+    if (one.job or exists(one.name)) and not check and not by_systemd():
         try:
-            ended(one.job, entry)
+            ended(one.job or reachable(one.name), entry)
         except Day2Error as exc:
             complain(f"{one.name}: {exc}")
     return STATUSES[one.status]
@@ -289,6 +299,11 @@ def _carry_out(one: _Run) -> int:
 
 def _ignore(_number: int, _frame: object) -> None:
     """A handler, unlike SIG_IGN, is not inherited by programs."""
+
+
+def _stop_hook(_number: int, _frame: object) -> None:
+    signal.signal(signal.SIGTERM, _ignore)
+    raise Cancelled("The hook on_failure was stopped: the run received SIGTERM.")
 
 
 def _skipped_before(entry: Mapping[str, Any]) -> bool:

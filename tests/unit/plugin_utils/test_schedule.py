@@ -87,6 +87,7 @@ def test_a_secret_of_an_entry_of_a_list() -> None:
         ({"on_calendar": {"a": 1}}, "Job job: on_calendar is not a time or a list of times"),
         ({"onn_calendar": "x"}, "Job job: Unknown option onn_calendar"),
         ({"every": "1m"}, "use at least 15m"),
+        ({"timeout": 0}, "Job job: timeout is less than a second"),
         ({"timeout": "soon"}, "Job job: 'soon' is not a duration"),
         ({"arguments": {**BACKUP, "keep": {"last": "many"}}}, "Job job: "),
         ({"arguments": {**BACKUP, "nmae": "x"}}, "nmae"),

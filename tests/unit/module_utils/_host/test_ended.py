@@ -55,3 +55,11 @@ def test_a_removed_job_is_not_reported(host: Host) -> None:
     (host.root / "etc" / "jobs" / "old.json").unlink()
     assert host.run("forget-removed") == (0, "")
     assert sorted(host.summary()) == ["kept"]
+
+
+def test_a_failure_after_another_run_of_the_same_unit(host: Host) -> None:
+    host.old_files()
+    host.environment["INVOCATION_ID"] = "1234"
+    assert host.run("run", "old")[0] == 0
+    end(host, "KILL")  # of the second run
+    assert [one["status"] for one in host.runs()] == ["ok", "failed"]

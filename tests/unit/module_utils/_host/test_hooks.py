@@ -156,3 +156,20 @@ def test_hooks_can_be_ended(here: Host) -> None:
     here.command("dump", "exit 3", hooks={"on_failure": ["sh", "-c", script]})
     assert runs.run("dump", False) == 1
     assert not int(log(here)[0].split()[1], 16) >> (signal.SIGTERM - 1) & 1
+
+
+def test_a_hook_that_hangs_does_not_keep_a_stopped_run_from_being_recorded(
+    here: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_HOOK_AFTER_STOP", 0.2)
+    here.command("dump", "kill $PPID; sleep 60", hooks={"on_failure": ["sleep", "60"]})
+    assert runs.run("dump", False) == 1
+    assert here.runs()[0]["msg"] == "Stopped: it received SIGTERM."
+    assert here.runs()[0]["warnings"] == ["The hook on_failure (sleep) was killed, as it ran for 200ms."]
+
+
+def test_sigterm_ends_a_hook_that_hangs(here: Host) -> None:
+    here.command("dump", "exit 3", hooks={"on_failure": ["sh", "-c", "kill $PPID; exec sleep 60"]})
+    assert runs.run("dump", False) == 1
+    assert here.runs()[0]["status"] == "failed"
+    assert here.runs()[0]["warnings"] == ["The hook on_failure was stopped: the run received SIGTERM."]

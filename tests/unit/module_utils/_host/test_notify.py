@@ -289,3 +289,25 @@ def test_wrong_job_files(host: Host, monkeypatch: pytest.MonkeyPatch, change: di
     host.old_files(**change)
     with pytest.raises(Exception, match=problem):
         load("old")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"schema": 1, "notify": [NOTIFY], "verb": "nonsense"}', ["own failure"]),
+        ('{"schema": 1, "notify": [{"name": "x"}], "verb": "retention"}', ["all failure"]),
+        ('{"schema"', ["all failure"]),
+    ],
+)
+def test_a_job_file_that_is_not_valid(channel: Channel, text: str, expected: list[str]) -> None:
+    host = channel.host
+    path = host.job("broken", "retention", {})
+    path.write_text(text.replace("NOTIFY", json.dumps(channel.settings("own"))))
+    host.environment.pop("INVOCATION_ID", None)
+    assert host.run("run", "broken")[0] == 78
+    assert channel.got() == expected
+    host.environment.update(MONITOR_INVOCATION_ID="1", MONITOR_SERVICE_RESULT="x")  # of a unit
+    host.run("record-failure", "broken")
+    assert channel.got() == []  # within the cooldown
+    assert host.run("run", "missing")[0] == 78
+    assert channel.got() == []

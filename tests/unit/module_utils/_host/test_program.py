@@ -211,21 +211,24 @@ def test_sigterm_is_handled_and_recorded(host: Host) -> None:
     assert staged == []
 
 
-@pytest.mark.parametrize("by_systemd", [False, True])
-def test_a_killed_run_is_recorded_by_the_next(host: Host, by_systemd: bool) -> None:
+@pytest.mark.parametrize("how", ["", "by systemd", "recorded by systemd"])
+def test_a_killed_run_is_recorded_by_the_next(host: Host, how: str) -> None:
     started, go = host.path("started"), host.path("go")
     host.command("dump", f"touch {started}; while test ! -e {go}; do sleep 0.05; done; echo x")
+    if how:
+        host.environment["INVOCATION_ID"] = "1234"
     running = host.start("run", "dump")
     wait_for(Path(started).exists)
     running.kill()
     running.communicate()
     Path(go).touch()
-    if by_systemd:  # which calls record-failure
-        host.environment["INVOCATION_ID"] = "1234"
-    for expected in ([] if by_systemd else ["failed"]) + ["ok"], ["ok"]:
-        (host.state / "journal.jsonl").unlink(missing_ok=True)
-        assert host.run("run", "dump")[0] == OK
-        assert [one["status"] for one in host.runs()] == expected
+    if how == "recorded by systemd":  # not if the host has stopped
+        host.environment.update(MONITOR_INVOCATION_ID="1234", MONITOR_SERVICE_RESULT="signal")
+        assert host.run("record-failure", "dump")[0] == OK
+    if how:
+        host.environment["INVOCATION_ID"] = "5678"
+    assert [host.run("run", "dump")[0] for _run in range(2)] == [OK, OK]
+    assert [one["status"] for one in host.runs()] == ["failed", "ok", "ok"]
 
 
 def test_an_upgrade_does_not_disturb_a_run(host: Host) -> None:
