@@ -50,15 +50,23 @@ _NEEDS = {
         network=True,
     ),
     "health_info": _Needs(_READ),
+    "lifecycle": _Needs(_WRITE),
+    "lifecycle_info": _Needs(_READ),
     "log_report": _Needs(_READ),
     "log_rotate": _Needs(f"{_WRITE} CAP_FSETID CAP_KILL CAP_SYS_PTRACE CAP_SETUID CAP_SETGID", processes=True),
     "migrate": _Needs(_WRITE, network=True),
     "migrate_info": _Needs(_READ, network=True),
+    "purge": _Needs(_WRITE),
+    "records_update": _Needs(_WRITE),
+    "records_validate": _Needs(_READ),
     "restore": _Needs(f"{_WRITE} CAP_FSETID CAP_SETFCAP", set_id=True),
     "retention": _Needs(f"{_WRITE} CAP_SYS_PTRACE", processes=True),
+    "store_info": _Needs(_READ),
+    "store_optimize": _Needs(_WRITE),
 }
 # Of stores with servers or programs: they connect, and change the user.
 _PROGRAMS = re.compile(r'"type": "(postgresql|command|dynamodb)"')
+_WRITES_STORE = {"lifecycle", "purge", "records_update", "store_optimize"}
 _REMOTE = re.compile(r'"(s3|rclone)": |"type": "ssm"')
 
 _ALWAYS = """\
@@ -86,8 +94,9 @@ def sandbox(verb: str, arguments: Mapping[str, Any], more: Sequence[str] = ()) -
     """
     text = json.dumps(arguments)
     if verb not in _NEEDS:
+        # It writes the configuration of a server.
         raise InvalidRequest(f"{verb} cannot run in a sandbox.", "Set sandbox=false.")
-    needs, programs = _NEEDS[verb], bool(_PROGRAMS.search(text))
+    needs, programs = _NEEDS[verb], bool(_PROGRAMS.search(text) or arguments.get("command"))
     addresses = any("://" in one or one.startswith(ADDRESSES) for one in _texts(arguments))
     network = needs.network or programs or addresses or bool(_REMOTE.search(text))
     writable = _outermost([*_written(verb, arguments), *more])
@@ -152,7 +161,8 @@ def _calls(verb: str, needs: _Needs, programs: bool) -> list[str]:
 def _written(verb: str, arguments: Mapping[str, Any]) -> Iterator[str]:
     """The directories that a verb writes to. What is replaced is allowed by its parent, as a mount point cannot be
     renamed."""
-    for one in _places(arguments):
+    own = (arguments.get("store") or {}).get("path", "") if verb in _WRITES_STORE else ""
+    for one in [own, *_places(arguments)]:
         if one.startswith("/"):
             yield os.path.dirname(os.path.normpath(one))
     if verb == "log_rotate":
@@ -180,8 +190,9 @@ def _places(arguments: Mapping[str, Any]) -> Iterator[str]:
         nested += arguments.get(name) or []
     nested.append(arguments.get("target"))
     yield arguments.get("repository", "")
-    if isinstance(arguments.get("rejects"), str):  # a file of migrate
-        yield arguments["rejects"]
+    for name in ("rejects", "history"):  # files of migrate and of store_info
+        if isinstance(arguments.get(name), str):
+            yield arguments[name]
     for one in nested:
         if isinstance(one, Mapping):
             yield from (one[key] for key in ("repository", "path") if isinstance(one.get(key), str))

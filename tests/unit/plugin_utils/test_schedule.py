@@ -157,6 +157,21 @@ def test_units() -> None:
             },
             ["-/srv/b", "-/srv/c"],
         ),
+        (
+            "purge",
+            {
+                "store": {"type": "sqlite", "path": "/srv/a/x.db"},
+                "collection": "x",
+                "name": "x",
+                "repository": "/srv/b/c",
+            },
+            ["-/srv/a", "-/srv/b"],
+        ),
+        (
+            "store_info",
+            {"store": {"type": "sqlite", "path": "/srv/a/x.db"}, "history": "/srv/b/sizes.db"},
+            ["-/srv/b"],
+        ),
         ("retention", {"journald": {"system_max_use": "1G"}}, ["-/etc/systemd"]),
         ("health_check", {"checks": [], "report": [{"format": "json", "path": "/srv/www/h.json"}]}, ["-/srv/www"]),
     ],
@@ -236,7 +251,7 @@ def test_modules_without_a_sandbox_are_documented() -> None:
         except InvalidRequest:
             without.add(verb)
     text = Path(__file__).parents[3].joinpath("roles/schedule/meta/argument_specs.yml").read_text()
-    named = text.partition("Set to V(false) if")[2].partition("have no sandbox")[0]
+    named = text.partition("Set to V(false) if")[2].partition("have no sandbox")[0].partition("Jobs with")[2]
     assert set(re.findall(r"V\((\w+)\)", named)) == without
 
 

@@ -8,6 +8,8 @@ install -d /srv/document /srv/database /srv/directory
 echo '{"things": []}' >/srv/document/doc.json
 python3 -c 'import sqlite3; sqlite3.connect("/srv/database/app.db").execute("CREATE TABLE things (number INTEGER)")'
 echo first >/srv/directory/first
+install -d /srv/records
+systemctl start redis-server
 install -d /srv/cache /srv/drill /var/log/app
 seq 1000 >/home/app/data/numbers
 cp /bin/true /home/app/data/setuid
