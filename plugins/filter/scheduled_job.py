@@ -35,6 +35,10 @@ options:
     type: list
     elements: dict
     default: []
+  encrypted:
+    description: Whether credentials are encrypted, as with O(day2.ops.schedule#role:main:schedule_encrypt_credentials).
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -83,9 +87,15 @@ from ansible_collections.day2.ops.plugins.plugin_utils.schedule import scheduled
 
 
 def _scheduled_job(
-    job: Mapping[str, Any], *, random_delay: str, timeout: str, program: str, notify: Any = ()
+    job: Mapping[str, Any], *, random_delay: str, timeout: str, program: str, notify: Any = (), encrypted: bool = False
 ) -> dict[str, Any]:
-    defaults = {"random_delay": random_delay, "timeout": timeout, "program": program, "notify": notify}
+    defaults = {
+        "random_delay": random_delay,
+        "timeout": timeout,
+        "program": program,
+        "notify": notify,
+        "encrypted": encrypted,
+    }
     return scheduled_job(job, defaults)
 
 

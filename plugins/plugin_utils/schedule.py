@@ -18,7 +18,7 @@ from ..module_utils._core.specs import secret_options
 from ..module_utils._core.units import parse_duration
 from ..module_utils._host.conditions import LONGEST, conditions_of
 from ..module_utils._host.hooks import checked_hooks
-from ..module_utils._host.job import NAME, SCHEMA, put
+from ..module_utils._host.job import ENCRYPTED, NAME, SCHEMA, put
 from ..module_utils._host.on_change import PATIENCE, ROUNDS, watched
 from ..module_utils._verbs.registry import VERBS, find_verb
 from .notification import channels_of, ping_of
@@ -72,7 +72,7 @@ def scheduled_job(job: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[s
     Without `on_calendar` and `on_change`, `starters` and `service` are empty, and without `every`, `cron` is.
 
     :param defaults: of `random_delay` and `timeout`; `program`, the command line of the host program; `notify`, all
-        channels.
+        channels; `encrypted`, whether credentials are.
     """
     if not isinstance(job, Mapping):
         raise InvalidRequest(f"A job is {job!r}, not a dictionary.", "Each entry of schedule_jobs has options.")
@@ -121,7 +121,7 @@ def _files(name: str, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> 
     return {
         "name": name,
         "job": json.dumps(content, indent=2, sort_keys=True) + "\n",
-        "service": _service(name, content, given, defaults["program"], timeout) if starters else "",
+        "service": _service(name, content, given, defaults, timeout) if starters else "",
         "starters": starters,
         "cron": _cron(name, given, defaults["program"], timeout, delay) if "every" in given else "",
     }
@@ -267,7 +267,14 @@ UMask=0077
 """
 
 
-def _service(name: str, job: Mapping[str, Any], given: Mapping[str, Any], program: str, timeout: float) -> str:
+def _credentials(job: Mapping[str, Any], encrypted: bool) -> list[str]:
+    kind, end = ("LoadCredentialEncrypted", ENCRYPTED) if encrypted else ("LoadCredential", "")
+    return [f"{kind}={one}:/etc/day2/secrets/{one}{end}" for one in sorted(set(job["secrets"].values()))]
+
+
+def _service(
+    name: str, job: Mapping[str, Any], given: Mapping[str, Any], defaults: Mapping[str, Any], timeout: float
+) -> str:
     box = sandbox(job["verb"], job["arguments"], given.get("writable", [])) if given.get("sandbox", True) else None
     mounts = " ".join(box.writable) if box else ""
     lines = [
@@ -282,9 +289,9 @@ def _service(name: str, job: Mapping[str, Any], given: Mapping[str, Any], progra
         *([f"RequiresMountsFor={mounts}"] if mounts else []),
         "",
         "[Service]",
-        f"ExecStart={program} run {name}{' --settle' if 'on_change' in job else ''}",
+        f"ExecStart={defaults['program']} run {name}{' --settle' if 'on_change' in job else ''}",
         f"TimeoutStartSec={seconds(_longest(job, timeout))}",
-        *(f"LoadCredential={one}:/etc/day2/secrets/{one}" for one in sorted(set(job["secrets"].values()))),
+        *_credentials(job, bool(defaults.get("encrypted"))),
         _COMMON + ("\n".join(box.directives) if box else "# Not in a sandbox."),
     ]
     return "\n".join(lines) + "\n"

@@ -11,12 +11,14 @@ import json
 import os
 import re
 import stat
+import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .._core.errors import InvalidRequest, SourceError
 from .._core.files import open_regular
 from .._core.paths import check_paths
+from .._core.programs import environment
 from .._core.specs import check
 from .._notify.channel import checked_channel, checked_ping
 from .._verbs.registry import VERBS, find_verb
@@ -25,6 +27,7 @@ from .hooks import checked_hooks
 from .places import configuration
 
 SCHEMA = 1
+ENCRYPTED = ".cred"  # the end of the file names of credentials that systemd-creds has encrypted
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _KEYS = {
     "schema",
@@ -239,7 +242,25 @@ def credential(name: str) -> tuple[str, str]:
         except (OSError, UnicodeDecodeError) as exc:
             raise WrongJob(f"The credential {path} can't be read: {exc}.") from exc
         return text[:-1] if text.endswith("\n") else text, path
+    encrypted = own + ENCRYPTED
+    if os.path.lexists(encrypted):  # systemd has decrypted it for the unit of the job, but not for others
+        text = _decrypted(name, encrypted)
+        return text[:-1] if text.endswith("\n") else text, encrypted
     raise WrongJob(f"The credential {name} does not exist: neither {' nor '.join(candidates)}.")
+
+
+def _decrypted(name: str, path: str) -> str:
+    argv = ["systemd-creds", "decrypt", f"--name={name}", path, "-"]
+    try:
+        done = subprocess.run(  # pylint: disable=ansible-bad-function
+            argv, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
+        if not done.returncode:
+            return done.stdout.decode()
+        problem = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+    except (OSError, UnicodeDecodeError) as exc:
+        problem = str(exc)
+    raise WrongJob(f"The credential {path} can't be decrypted: {problem.rstrip('.')}.", "Run the role schedule again.")
 
 
 def with_secrets(job: Job) -> tuple[dict[str, Any], dict[str, str]]:

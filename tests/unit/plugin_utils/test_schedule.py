@@ -63,6 +63,13 @@ def test_secrets_are_names_of_credentials() -> None:
     assert directives(made["service"], "LoadCredential") == [f"{one}:/etc/day2/secrets/{one}" for one in ("id", "key")]
 
 
+def test_encrypted_credentials() -> None:
+    job = {"name": "job", "verb": "backup", "on_calendar": "daily", "arguments": {**BACKUP, "s3": {}}}
+    made = scheduled_job({**job, "secrets": {"s3.session_token": "key"}}, {**DEFAULTS, "encrypted": True})
+    assert directives(made["service"], "LoadCredentialEncrypted") == ["key:/etc/day2/secrets/key.cred"]
+    assert directives(made["service"], "LoadCredential") == []
+
+
 def test_secrets_of_a_dictionary_of_secrets() -> None:
     source = {"type": "command", "dump": ["true"]}
     made = written(arguments={**BACKUP, "source": source}, secrets={"source.environment.WORD": "word"})

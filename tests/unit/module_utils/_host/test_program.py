@@ -306,3 +306,12 @@ def test_schemas(host: Host) -> None:
     key = backup["properties"]["s3"]["properties"]["secret_access_key"]
     assert key["writeOnly"]
     assert json.loads(host.run("schema", "backup")[1]) == {"backup": made["backup"]}
+
+
+def test_a_credential_that_cannot_be_decrypted(host: Host) -> None:
+    host.secret("word.cred", "nonsense")
+    host.command("dump", 'printf %s "$WORD"', secrets={"source.environment.WORD": "word"})
+    code, said = host.run("run", "dump")
+    assert code == WRONG
+    assert f"The credential {host.path('etc')}/secrets/word.cred can't be decrypted: " in said
+    assert "Traceback" not in said
