@@ -83,7 +83,7 @@ jobs:
       type: str
       sample: "2025-06-30T12:00:04Z"
     age_s:
-      description: Seconds since the last success, by the clock of the host.
+      description: Seconds since the last success, by the clock of the controller.
       type: int
       sample: 3600
 findings:

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """job_info: the state of the jobs of a host, from one small file.
 
-A fleet reads it often, so its module carries next to nothing: not even what the other modules share.
+A fleet reads it often, so the action plugin reads the file by a module of ansible-core, and judges it on the
+controller.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Optional
 
 from .._core.errors import Day2Error, InvalidRequest
 from .._core.units import format_duration, parse_duration
@@ -27,10 +28,19 @@ _AHEAD = 60.0  # seconds that a clock may be set back before times are unknown
 
 def run(params: Mapping[str, Any]) -> dict[str, Any]:
     """The result. Raises Day2Error when the file exists but cannot be read."""
+    return judge(_read(params["path"]), params["path"], params["expected"])
+
+
+def judge(content: Optional[bytes], path: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The result. Raises Day2Error if the file is damaged, InvalidRequest for an expected time that is wrong.
+
+    :param content: of the file at `path`; None: it does not exist.
+    :param wanted: the expected jobs, and within which time each should succeed.
+    """
     now = time.time()
-    known = _read(params["path"])
+    known = _jobs(content, path) if content is not None else {}
     jobs = [_job(name, one, now) for name, one in sorted(known.items())]
-    expected = {name: _seconds(name, value) for name, value in params["expected"].items()}
+    expected = {name: _seconds(name, value) for name, value in wanted.items()}
     by_name = {one["name"]: one for one in jobs}
     names = [*expected, *(name for name in by_name if name not in expected)]
     problems = {name: _problem(by_name.get(name), expected.get(name, 0.0)) for name in names}
@@ -47,14 +57,19 @@ def run(params: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _read(path: str) -> dict[str, dict[str, Any]]:
+def _read(path: str) -> Optional[bytes]:
     try:
         with open(path, "rb") as handle:
-            jobs = dict(json.load(handle)["jobs"])
+            return handle.read()
     except FileNotFoundError:
-        return {}
+        return None
     except OSError as exc:
         raise Day2Error(f"{path} cannot be read: {exc.strerror}.", "Run as root (become: true).") from exc
+
+
+def _jobs(content: bytes, path: str) -> dict[str, dict[str, Any]]:
+    try:
+        jobs = dict(json.loads(content)["jobs"])
     except (ValueError, KeyError, TypeError) as exc:
         raise Day2Error(f"{path} is damaged.", "The next run of a job makes it again.") from exc
     return {str(name): one for name, one in jobs.items() if isinstance(one, dict)}
