@@ -22,6 +22,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core import host_state
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
+from ansible_collections.day2.ops.plugins.module_utils._core.s3_signed import Signed
 from ansible_collections.day2.ops.plugins.module_utils._repository import s3_upload
 from ansible_collections.day2.ops.tests.faults.verb import run_verb
 from tests.services.repositories import KINDS, client
@@ -140,14 +141,22 @@ def killed_at(when: str, at: int, run: Callable[[], Any]) -> int:
         if count == at:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    real = boto3.session.Session.client
+    real, ask = boto3.session.Session.client, Signed.ask
 
     def hooked(*arguments: Any, **more: Any) -> Any:
         made = real(*arguments, **more)
         made.meta.events.register("before-send.s3" if when == "before" else "after-call.s3", hook)
         return made
 
-    boto3.session.Session.client = hooked
+    def asking(*arguments: Any) -> Any:
+        if when == "before":
+            hook()
+        answer = ask(*arguments)
+        if when == "after":
+            hook()
+        return answer
+
+    boto3.session.Session.client, Signed.ask = hooked, asking  # type: ignore[method-assign]
     try:
         run()
     except Day2Error:

@@ -6,43 +6,44 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import gc
 import random
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any, Callable, NamedTuple, Optional
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
 from .aws import pass_on_ends
 from .errors import InvalidRequest, MissingDependency, RepositoryError
 from .pace import Pace, PacedBody
 from .progress import waiting
 from .s3_options import ADDRESS, check, sent_with_objects
+from .s3_signed import asked, signed
 from .units import format_duration, parse_duration
 
-try:
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import (
-        BotoCoreError,
-        ClientError,
-        ConnectTimeoutError,
-        EndpointConnectionError,
-        HTTPClientError,
-        NoCredentialsError,
-        PartialCredentialsError,
-        ReadTimeoutError,
-        SSLError,
-    )
+if TYPE_CHECKING:
+    from .s3_signed import Answer
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """What requests raise. It is asked for where they have: until then, boto3 may not be needed."""
+    from botocore.exceptions import BotoCoreError, ClientError
     from urllib3.exceptions import HTTPError
 
-    # What requests raise.
-    ERRORS: tuple[type[Exception], ...] = (BotoCoreError, ClientError, HTTPError)  # botocore wraps most of the last
-    # What reading an answer raises when the connection is cut.
-    CUT: tuple[type[Exception], ...] = (BotoCoreError, HTTPError, OSError)
-except ImportError:
-    boto3 = None
-    ERRORS = CUT = ()
+    return (BotoCoreError, ClientError, HTTPError)  # botocore wraps most of the last
+
+
+def cuts() -> tuple[type[Exception], ...]:
+    """What reading an answer raises when the connection is cut."""
+    from botocore.exceptions import BotoCoreError
+    from urllib3.exceptions import HTTPError
+
+    return (BotoCoreError, HTTPError, OSError)
+
 
 MISSING = ("404", "NoSuchKey", "NotFound", "NoSuchVersion")
 TAKEN = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
@@ -80,7 +81,7 @@ class S3Client:
     def __init__(self, address: str, options: Mapping[str, Any], purpose: str, tries: int = 3) -> None:
         options = {name: value or None for name, value in options.items()}
         check(options)
-        if boto3 is None:
+        if find_spec("boto3") is None:
             raise MissingDependency("boto3", purpose)
         self.bucket, _slash, prefix = address[len(ADDRESS) :].partition("/")
         if not self.bucket:
@@ -92,7 +93,23 @@ class S3Client:
         self._used = False  # some request has succeeded
         self.endpoint = options.get("endpoint_url") or ""
         self.extra = sent_with_objects(options)
-        with usable_options(address):
+        self.pace: Optional[Pace] = None  # if it is set, bodies of requests keep to it
+        self.conditions = True
+        self._only_new = threading.local()
+        self._address, self._options, self._purpose = address, options, purpose
+        self._signed = signed(self.bucket, options)
+        if self._signed is None:
+            self.api  # noqa: B018  # whether the options can be used is to be known before anything is done
+
+    @functools.cached_property
+    def api(self) -> Any:
+        """The client of boto3, which takes long to make."""
+        options = self._options
+        with usable_options(self._address), without_garbage():
+            try:
+                import boto3
+            except ImportError:
+                raise MissingDependency("boto3", self._purpose) from None
             session = boto3.session.Session(
                 aws_access_key_id=options.get("access_key_id"),
                 aws_secret_access_key=options.get("secret_access_key"),
@@ -100,23 +117,36 @@ class S3Client:
                 region_name=options.get("region"),
                 profile_name=options.get("profile"),
             )
-            self.api: Any = session.client(
+            api: Any = session.client(
                 "s3",
                 # without a region, botocore takes this one; of an empty one, it makes the address s3..amazonaws.com
                 region_name="us-east-1" if session.region_name == "" else None,
                 endpoint_url=options.get("endpoint_url"),
                 verify=options.get("ca_bundle"),
-                config=_config(options.get("addressing"), tries, signed=self.endpoint.startswith("http:")),
+                config=_config(options.get("addressing"), self.tries, signed=self.endpoint.startswith("http:")),
             )
-        self.pace: Optional[Pace] = None  # if it is set, bodies of requests keep to it
-        self.api.meta.events.register_first("request-created.s3", PacedBody.note_preparing)
-        self.api.meta.events.register_last("request-created.s3", PacedBody.note_sending)
-        self.api.meta.events.register_first("needs-retry.s3", self._wait_while_busy)
-        pass_on_ends(self.api)
-        self.conditions = True
-        self._only_new = threading.local()
+        api.meta.events.register_first("request-created.s3", PacedBody.note_preparing)
+        api.meta.events.register_last("request-created.s3", PacedBody.note_sending)
+        api.meta.events.register_first("needs-retry.s3", self._wait_while_busy)
+        pass_on_ends(api)
         for call in ("PutObject", "CompleteMultipartUpload"):
-            self.api.meta.events.register(f"before-call.s3.{call}", self._add_condition)
+            api.meta.events.register(f"before-call.s3.{call}", self._add_condition)
+        return api
+
+    def ask(self, operation: str, key: str = "", body: bytes = b"", **query: str) -> Optional[Answer]:
+        """Make a small request without boto3. None: that is not possible, or has failed for a reason that may pass.
+
+        Raises what boto3 would for what the server refuses, but for what is missing.
+        """
+        if self._signed is None or self.pace is not None or "api" in self.__dict__:
+            return None
+        headers = {"if-none-match": "*"} if operation == "PutObject" and self._creates() else {}
+        answer = asked(self._signed, operation, key, body, query=query, headers=headers)
+        if answer is None:
+            self._signed = None
+        else:
+            self._used = self._used or answer.status < 300
+        return answer
 
     def _wait_while_busy(self, response: Any, attempts: int, request_dict: dict[str, Any], **_more: Any) -> Any:
         """How long to wait until a request is repeated that the server was too busy for; None: boto3 decides."""
@@ -143,8 +173,12 @@ class S3Client:
         """
         return data if self.pace is None else PacedBody(data, self.pace, check)
 
+    def _creates(self) -> bool:
+        """Whether this thread's requests are to be refused where the object exists."""
+        return self.conditions and getattr(self._only_new, "wanted", False)
+
     def _add_condition(self, params: dict[str, Any], **_more: Any) -> None:
-        if getattr(self._only_new, "wanted", False) and self.conditions:
+        if self._creates():
             # a header, as older releases of boto3 have no argument for it
             params["headers"]["If-None-Match"] = "*"
 
@@ -169,7 +203,7 @@ class S3Client:
         try:
             with self.only_new():
                 put()
-        except ClientError as exc:
+        except failures() as exc:
             code = code_of(exc)
             if code in TAKEN:
                 return False
@@ -193,6 +227,9 @@ def _config(addressing: Optional[str], tries: int, *, signed: bool) -> Any:
     :param signed: whether bodies are part of the signature. In TLS, that would only be a second check of the same.
     """
     more: dict[str, Any] = {}
+    import boto3
+    from botocore.config import Config
+
     if tuple(int(part) for part in boto3.__version__.split(".")[:2]) >= (1, 36):
         # checksums that newer releases add by themselves are refused by some servers
         more = {"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"}
@@ -207,8 +244,24 @@ def _config(addressing: Optional[str], tries: int, *, signed: bool) -> Any:
 
 
 @contextlib.contextmanager
+def without_garbage() -> Iterator[None]:
+    """boto3 makes very many objects that all stay. Looking for garbage among them takes a tenth of the time."""
+    if "boto3" in sys.modules or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@contextlib.contextmanager
 def usable_options(address: str) -> Iterator[None]:
     """Turn what boto3 says of options into an InvalidRequest."""
+    from botocore.exceptions import BotoCoreError
+
     try:
         yield
     except (BotoCoreError, ValueError) as exc:  # ValueError: an address that is none
@@ -222,6 +275,18 @@ def code_of(exc: Exception) -> str:
 
 def explain(exc: Exception, client: S3Client) -> Explained:
     """What an error of a request means."""
+    from botocore.exceptions import (
+        ClientError,
+        ConnectTimeoutError,
+        EndpointConnectionError,
+        HTTPClientError,
+        NoCredentialsError,
+        PartialCredentialsError,
+        ReadTimeoutError,
+        SSLError,
+    )
+    from urllib3.exceptions import HTTPError
+
     if isinstance(exc, ClientError):
         return _explain_answer(exc, client)
     where = client.endpoint or "S3"

@@ -5,10 +5,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._core.errors import Day2Error, InvalidRequest, RepositoryError
@@ -117,20 +114,6 @@ def open_repository(params: Mapping[str, Any]) -> Repository:
     return repository
 
 
-@contextlib.contextmanager
-def _no_garbage() -> Iterator[None]:
-    """boto3 makes very many objects that all stay. Looking for garbage among them takes a tenth of the time."""
-    if "boto3" in sys.modules or not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
-
-
 def _opened(params: Mapping[str, Any]) -> Repository:
     location = params["repository"]
     if is_pgbackrest(location):
@@ -147,10 +130,9 @@ def _opened(params: Mapping[str, Any]) -> Repository:
     if params.get("restic") is not None:
         raise InvalidRequest("The option restic requires engine=restic.", "Set both, or neither.")
     if location.startswith(S3):
-        with _no_garbage():
-            from .s3 import open_s3  # only here: boto3 is asked for by what needs it
+        from .s3 import open_s3  # only here: see _stores/registry.py
 
-            return open_s3(location, params)
+        return open_s3(location, params)
     if params.get("lock_for") is not None:
         raise InvalidRequest(
             "lock_for locks backups in S3 only.", "Leave it out, or set repository to s3://bucket/prefix."

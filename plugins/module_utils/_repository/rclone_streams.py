@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, BinaryIO, Callable, Optional, cast
 
-from .._core.errors import Cancelled, Day2Error, RepositoryError, Unreachable
+from .._core.errors import Day2Error, RepositoryError, Unreachable
 from .._core.programs import wide_pipe
 from .._core.rclone import Rclone, file_of, is_definite
 from .pieces import Piece
@@ -182,12 +182,8 @@ class RcloneUpload:
         self._given_up = True
         if self._program is not None:
             self._program.process.kill()
-        try:
+        with contextlib.suppress(Day2Error, OSError):  # of the program that was killed
             self.handle.close()
-        except Cancelled:
-            raise
-        except Exception:  # noqa: S110 of what is not needed any more
-            pass
         if remove:
             with contextlib.suppress(Day2Error):
                 self._remove(self._keys)

@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 
 from .._core.errors import Day2Error, Interrupted, NoSpace, RepositoryError, TaskEnded, Unreachable
 from .._core.pace import Pace
-from .._core.s3 import CUT, ERRORS, MISSING, S3Client, code_of, explain
+from .._core.s3 import MISSING, S3Client, code_of, cuts, explain, failures
 from . import s3_locking
+from . import s3_small as small
 from .manifest import CHECKSUM
 from .objects import CONDITIONAL, VERSIONS, Object
 from .remote import RemoteRepository
@@ -64,7 +65,7 @@ class S3Objects:
         """Turn what requests raise into the family's words."""
         try:
             yield
-        except ERRORS as exc:
+        except failures() as exc:
             told = explain(exc, self._client)
             text = f"Can't {doing} {self.location}{'/' * bool(key)}{key.removeprefix(self._top)}: {told.text}."
             if told.full:
@@ -78,15 +79,14 @@ class S3Objects:
         """Whether the bucket keeps versions, or has kept some."""
         if self._versioning is None:
             with self.errors("look at the versions of", ""):
-                told = self._client.api.get_bucket_versioning(Bucket=self._bucket)
-            self._versioning = told.get("Status") or ""
+                self._versioning = small.versioning(self._client)
         return bool(self._versioning)
 
     def trouble(self) -> str:
         with self.errors("list", ""):
             try:
                 self._client.api.list_objects_v2(Bucket=self._bucket, Prefix=self._top, MaxKeys=1)
-            except ERRORS as exc:
+            except failures() as exc:
                 if code_of(exc) != "NoSuchBucket":
                     raise
                 return "does not exist: there is no such bucket"
@@ -148,7 +148,7 @@ class S3Objects:
         more: dict[str, str] = {}
         while True:
             with self.errors("list", asked["Prefix"].rstrip("/")):
-                page = self._client.api.list_objects_v2(Bucket=self._bucket, **asked, **more)
+                page = small.page(self._client, **asked, **more)
             yield page
             if not page.get("IsTruncated"):
                 return
@@ -157,13 +157,7 @@ class S3Objects:
     def read(self, key: str) -> Optional[bytes]:
         version = {} if key.startswith(".day2/") or "/.state/" in key else self._version(key)
         with self.errors("read", key):
-            try:
-                body: bytes = self._client.api.get_object(**self._place(key), **version)["Body"].read()
-            except ERRORS as exc:
-                if code_of(exc) in (*MISSING, "NoSuchBucket"):
-                    return None
-                raise
-            return body
+            return small.read(self._client, self._top + key, version)
 
     def open(self, key: str) -> BinaryIO:
         return cast(BinaryIO, _Body(self, key))
@@ -174,14 +168,14 @@ class S3Objects:
         asked.update(self._version(key))
         try:
             return self._client.api.get_object(**self._place(key), **asked)["Body"]
-        except ERRORS as exc:
+        except failures() as exc:
             if code_of(exc) in MISSING:
                 return None
             raise
 
     def put(self, key: str, data: bytes) -> None:
         with self.errors("write", key):
-            made = self._client.api.put_object(**self._place(key), **self._client.extra, Body=data)
+            made = small.put(self._client, self._top + key, data)
         if self._versioning == _ENABLED or self._is_versioned():
             version = self._chosen[key] = made.get("VersionId") or _NO_VERSION
             with self.errors("remove the old versions of", key):
@@ -207,10 +201,7 @@ class S3Objects:
         if self.exclusive == VERSIONS:
             return self._create_version(key, data)
         with self.errors("write", key):
-            made = self._client.create(
-                lambda: self._client.api.put_object(**self._place(key), **self._client.extra, Body=data),
-                insist=not self._probing,
-            )
+            made = self._client.create(lambda: small.put(self._client, self._top + key, data), insist=not self._probing)
         # an answer that was lost makes the next try meet what this one has written
         return made or (bool(data) and self.read(key) == data)
 
@@ -258,14 +249,7 @@ class S3Objects:
 
     def abort_uploads(self, prefix: str, is_left: Callable[[str], bool] = lambda key: True) -> int:
         with self.errors("list the unfinished uploads of", prefix.rstrip("/")):
-            found = [
-                one
-                for page in self._client.api.get_paginator("list_multipart_uploads").paginate(
-                    Bucket=self._bucket, Prefix=self._top + prefix
-                )
-                for one in page.get("Uploads", ())
-                if one["Key"].startswith(self._top + prefix)
-            ]
+            found = list(small.uploads(self._client, self._top + prefix))
             ended = 0
             for one in found:
                 if not is_left(one["Key"][len(self._top) :]):
@@ -355,7 +339,7 @@ class _Body(io.RawIOBase):
         for left in reversed(range(_TRIES)):
             try:
                 data: bytes = self._body.read(None if size < 0 else size)
-            except CUT as exc:
+            except cuts() as exc:
                 if not left:
                     raise Interrupted(
                         f"The connection was cut while {self._objects.location}/{self._key} was read: {exc}.",

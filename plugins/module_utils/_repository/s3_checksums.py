@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from .._core.errors import RepositoryError
-from .._core.s3 import ERRORS, S3Client, code_of
+from .._core.s3 import S3Client, code_of, failures
 from .pieces import Piece
 
 # How servers refuse data that does not have the checksum that was sent with it
@@ -81,14 +81,14 @@ def refuses_wrong_ones(client: S3Client, place: Mapping[str, str]) -> bool:
         )
     finally:
         if upload is not None:
-            with contextlib.suppress(*ERRORS):
+            with contextlib.suppress(*failures()):
                 client.api.abort_multipart_upload(**place, UploadId=upload)
 
 
 def _is_refused(call: Any, **asked: Any) -> bool:
     try:
         call(**asked)
-    except ERRORS as exc:
+    except failures() as exc:
         if code_of(exc) in _REFUSED:
             return True
         raise

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Optional
 
 from .._core.errors import RepositoryError
-from .._core.s3 import ERRORS, MISSING, S3Client, code_of
+from .._core.s3 import MISSING, S3Client, code_of, failures
 
 _NONE = ("ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration", "NotImplemented", "MethodNotAllowed")
 
@@ -29,7 +29,7 @@ def check(client: S3Client, location: str, wanted: bool) -> None:
     """Raise RepositoryError where the bucket locks everything, or can't lock what is to be locked."""
     try:
         told = client.api.get_object_lock_configuration(Bucket=client.bucket).get("ObjectLockConfiguration", {})
-    except ERRORS as exc:
+    except failures() as exc:
         if code_of(exc) not in _NONE and (wanted or code_of(exc) != "AccessDenied"):
             raise
         told = {}
@@ -55,7 +55,7 @@ def until_of(client: S3Client, place: Mapping[str, str]) -> Optional[datetime]:
     """Until when one version is locked; None: it is not, or not any more."""
     try:
         head = client.api.head_object(**place)
-    except ERRORS as exc:
+    except failures() as exc:
         if code_of(exc) in MISSING:
             return None
         raise

@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Callable, NamedTuple, Optional
 
 from .._core.errors import Day2Error, RepositoryError
-from .._core.s3 import ERRORS, MISSING, S3Client, code_of
+from .._core.s3 import MISSING, S3Client, code_of, failures
 from .pieces import Piece
 from .s3_checksums import Checksum
 from .upload_pipe import upload_pipe
@@ -131,7 +131,7 @@ class S3Upload:
         with contextlib.suppress(Day2Error):
             self.handle.close()
         for one in self._objects:
-            with contextlib.suppress(*ERRORS):
+            with contextlib.suppress(*failures()):
                 one.discard(remove)
 
 
@@ -241,7 +241,7 @@ class _Object:
                 **self._place, UploadId=self._upload, MultipartUpload={"Parts": parts}
             )
             self._version = made.get("VersionId") or ""
-        except ERRORS:
+        except failures():
             # the answer may have been lost, and the code of a second one says nothing: whether it is there does
             if not self._is_there():
                 raise
@@ -251,7 +251,7 @@ class _Object:
         try:
             head = self._client.api.head_object(**self._place)
             there, self._version = head["ContentLength"], head.get("VersionId") or ""
-        except ERRORS as exc:
+        except failures() as exc:
             if code_of(exc) in MISSING:
                 return False
             raise

@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from .._core.s3 import S3Client
+from . import s3_small as small
 
 _AT_ONCE = 1000  # keys in one request to remove them
 _REWRITTEN = "/.state/"
@@ -95,6 +96,5 @@ def remove(client: S3Client, objects: list[dict[str, str]]) -> list[Mapping[str,
     """Remove objects or versions. Returns what the server refused."""
     refused: list[Mapping[str, Any]] = []
     for start in range(0, len(objects), _AT_ONCE):
-        some = {"Objects": objects[start : start + _AT_ONCE], "Quiet": True}
-        refused += client.api.delete_objects(Bucket=client.bucket, Delete=some).get("Errors", ())
+        refused += small.delete(client, objects[start : start + _AT_ONCE])
     return refused

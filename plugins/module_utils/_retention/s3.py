@@ -15,7 +15,7 @@ from typing import Any, Optional
 
 from .._core.compression.base import BLOCK
 from .._core.errors import TargetError
-from .._core.s3 import ERRORS, MISSING, S3Client, code_of, explain
+from .._core.s3 import MISSING, S3Client, code_of, explain, failures
 from .._core.secure_directory import SecureDirectory
 
 # The largest object that S3 accepts in one piece; larger files are uploaded in parts.
@@ -88,7 +88,7 @@ class S3Archive:
         """SHA-256 of the object with a key, downloaded; None if it does not exist."""
         try:
             body = self._client.api.get_object(Bucket=self._bucket, Key=key)["Body"]
-        except ERRORS as exc:
+        except failures() as exc:
             if code_of(exc) in MISSING:
                 return None
             raise
@@ -102,7 +102,7 @@ class S3Archive:
         """Turn what requests raise into the family's words."""
         try:
             yield
-        except ERRORS as exc:
+        except failures() as exc:
             told = explain(exc, self._client)
             hint = f"{told.hint} No local file was removed.".lstrip()
             raise TargetError(f"Can't {doing} {where}: {told.text}.", hint) from exc
@@ -140,7 +140,7 @@ class S3Archive:
             self._client.api.complete_multipart_upload(**place, UploadId=started, MultipartUpload={"Parts": parts})
         except BaseException:
             # Orphaned parts would cost money. The error of the upload is the one to report.
-            with contextlib.suppress(*ERRORS):
+            with contextlib.suppress(*failures()):
                 self._client.api.abort_multipart_upload(**place, UploadId=started)
             raise
 

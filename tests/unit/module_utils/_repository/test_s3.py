@@ -910,7 +910,7 @@ def test_each_host_looks_whether_the_server_still_refuses_what_exists(
     lock(1)
     note = next((tmp_path / "other host").glob("*/probe.json"))
     with monkeypatch.context() as patch:  # a server that ignores the condition
-        patch.setattr(S3Client, "_add_condition", lambda self, **more: None)
+        patch.setattr(S3Client, "_creates", lambda self: False)
         lock(0)
         before = keys(address)
         note.write_text(json.dumps({**json.loads(note.read_text()), "of": "another server"}))

@@ -165,7 +165,7 @@ def test_large_files_go_in_parts(tmp_path: Path, server: str, bucket: Any, monke
 
 
 def test_without_boto3_only_s3_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "boto3", None)
+    monkeypatch.setattr(client, "find_spec", lambda name: None)
     destination = rule(tmp_path / "*", {"tier": "cold", "destination": "s3://b/p"})
     with pytest.raises(MissingDependency, match="boto3"):
         retain(destination)

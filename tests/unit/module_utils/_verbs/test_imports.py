@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core import host_state
+from tests.services.repositories import KINDS
+
 OURS = "ansible_collections.day2.ops.plugins.module_utils."
 # Of the standard library, what takes milliseconds and AnsibleModule does not import anyway, and what is optional.
 HEAVY = [
@@ -96,3 +99,22 @@ def test_a_task_with_nothing_to_do_imports_only_what_tells_it_so(tmp_path: Path,
     assert [name for name in ours if name.startswith("_stores.") and name.endswith(".store")] == [f"{prefix}store"]
     assert sorted(ours & {*COMPRESSIONS, *REPOSITORY, *VERBS, *OTHERS}) == []
     assert [one for one in HEAVY if one in modules and (one, kind) != ("sqlite3", "sqlite")] == []
+
+
+@pytest.mark.once
+def test_a_task_with_nothing_to_do_in_s3_does_without_boto3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To import it takes longer than all else."""
+    monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / "state"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "data").write_text('{"templates": {"a": {"id": 1}}}')
+    time.sleep(0.1)  # so that its times are trusted
+    with KINDS["s3-rgw"](tmp_path) as place:
+        params = {"name": "set", "source": {"type": "json", "path": str(tmp_path / "data")}, **place}
+        assert back_up(params)[0] == "new"
+        reason, modules = back_up(params)
+        assert reason == "unchanged"
+        assert {"boto3", "botocore"}.isdisjoint(modules)
+        refused = {**params, "s3": {**place["s3"], "secret_access_key": "wrong"}}
+        with pytest.raises(subprocess.CalledProcessError) as caught:
+            back_up(refused)
+    assert "the secret access key is wrong" in caught.value.stderr
