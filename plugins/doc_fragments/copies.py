@@ -106,6 +106,14 @@ options:
               - How long to wait until listings of the remote show what other hosts have written, V(20s) at most. The
                 default is V(0s), which is right for remotes whose listings are up to date, such as SFTP.
             type: str
+          server:
+            description:
+              - Whether to start one rclone for all small requests of a task, which keeps its connections, instead of
+                one for each of them. It listens on a free port of loopback (C(rclone rcd)), requires a password that
+                only this task knows, and ends with the task. With SFTP, a request then takes milliseconds instead of a
+                connection.
+            type: bool
+            default: false
           ca_bundle:
             description:
               - File with the certificates of the authorities that are trusted, if the system does not trust them.
@@ -257,6 +265,14 @@ options:
               - How long to wait until listings of the remote show what other hosts have written, V(20s) at most. The
                 default is V(0s), which is right for remotes whose listings are up to date, such as SFTP.
             type: str
+          server:
+            description:
+              - Whether to start one rclone for all small requests of a task, which keeps its connections, instead of
+                one for each of them. It listens on a free port of loopback (C(rclone rcd)), requires a password that
+                only this task knows, and ends with the task. With SFTP, a request then takes milliseconds instead of a
+                connection.
+            type: bool
+            default: false
           ca_bundle:
             description:
               - File with the certificates of the authorities that are trusted, if the system does not trust them.
@@ -477,6 +493,14 @@ options:
               - How long to wait until listings of the remote show what other hosts have written, V(20s) at most. The
                 default is V(0s), which is right for remotes whose listings are up to date, such as SFTP.
             type: str
+          server:
+            description:
+              - Whether to start one rclone for all small requests of a task, which keeps its connections, instead of
+                one for each of them. It listens on a free port of loopback (C(rclone rcd)), requires a password that
+                only this task knows, and ends with the task. With SFTP, a request then takes milliseconds instead of a
+                connection.
+            type: bool
+            default: false
           ca_bundle:
             description:
               - File with the certificates of the authorities that are trusted, if the system does not trust them.
@@ -712,6 +736,14 @@ options:
               - How long to wait until listings of the remote show what other hosts have written, V(20s) at most. The
                 default is V(0s), which is right for remotes whose listings are up to date, such as SFTP.
             type: str
+          server:
+            description:
+              - Whether to start one rclone for all small requests of a task, which keeps its connections, instead of
+                one for each of them. It listens on a free port of loopback (C(rclone rcd)), requires a password that
+                only this task knows, and ends with the task. With SFTP, a request then takes milliseconds instead of a
+                connection.
+            type: bool
+            default: false
           ca_bundle:
             description:
               - File with the certificates of the authorities that are trusted, if the system does not trust them.

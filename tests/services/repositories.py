@@ -120,14 +120,14 @@ def rclone_s3(scratch: Path) -> Iterator[dict[str, Any]]:
 
 @contextlib.contextmanager
 def rclone_webdav(scratch: Path) -> Iterator[dict[str, Any]]:
-    """A directory that rclone serves by WebDAV."""
+    """A directory that rclone serves by WebDAV, through one rclone for all small calls."""
     (port,) = free_ports(1)
     (scratch / "served").mkdir()
     command = ["rclone", "serve", "webdav", f"--addr=127.0.0.1:{port}", str(scratch / "served")]
     with running(command, scratch) as process:
         wait_for_port(port, process)
         settings = {"type": "webdav", "vendor": "other", "url": f"http://127.0.0.1:{port}"}
-        yield {"repository": "rclone:dav:", "rclone": {"settings": settings}}
+        yield {"repository": "rclone:dav:", "rclone": {"settings": settings, "server": True}}
 
 
 @contextlib.contextmanager

@@ -14,4 +14,5 @@ ARGUMENTS: dict[str, Any] = {
     "secrets": {"type": "dict", "no_log": True},
     "ca_bundle": {"type": "path"},
     "settle": {"type": "str"},
+    "server": {"type": "bool", "default": False},
 }
