@@ -231,6 +231,7 @@ def _table_arguments(value: Any, where: str) -> None:
             raise ValueError(f"{where}.AttributeDefinitions lacks the key {_short(one['AttributeName'])}")
 
 
+_SCALED = mapping({"index": text, "ScalableDimension": text})
 _TABLE_SETTINGS = mapping(
     {
         "arguments": _table_arguments,
@@ -239,7 +240,8 @@ _TABLE_SETTINGS = mapping(
         "deletion_protection": truth,
         "unseen": listed(text),
         "elsewhere": listed(text),
-    }
+    },
+    {"scaling": maybe(mapping({"targets": listed(_SCALED), "policies": listed(_SCALED)}))},
 )
 _DETAILS = mapping(
     {},

@@ -15,13 +15,14 @@ import threading
 import time
 import zlib
 from collections.abc import Mapping
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 from ..._core.aws import EXPIRED, Connection, Exhausted, Refused, Service, hint_for, refusal
 from ..._core.errors import Day2Error, InvalidRequest
 from .transport import Broken, Direct, Proxied, Signer, Transport, Untrusted
 
 _TARGET = "DynamoDB_20120810."
+_SCALING_URL = "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING"  # as botocore has it
 _THROTTLED = (
     "ProvisionedThroughputExceededException",
     "ThrottlingException",
@@ -90,6 +91,8 @@ class Client:
         import botocore.utils
         import botocore.validate
 
+        self._connection = connection
+        self._scaling: Optional[Service] = None
         self.pace = Pace(patience)
         self._botocore = botocore
         self._credentials = self._service.credentials
@@ -109,6 +112,21 @@ class Client:
         """Close all connections."""
         self._transport.close()
         self._service.close()
+        if self._scaling is not None:
+            self._scaling.close()
+
+    def scaling(self) -> Optional[Service]:
+        """The service that scales tables. None: there is none beside a server whose address was given.
+
+        :raises InvalidRequest: it can't be used.
+        """
+        if self._connection.endpoint_url and not os.environ.get(_SCALING_URL):
+            return None
+        if self._scaling is None:
+            connection = self._connection._replace(endpoint_url=os.environ.get(_SCALING_URL))
+            retries = {"mode": "standard", "total_max_attempts": 4}
+            self._scaling = Service("application-autoscaling", "Application Auto Scaling", connection, retries)
+        return self._scaling
 
     def ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """Make a rare call through botocore. Raises Refused, and Exhausted if the server cannot be reached."""

@@ -41,6 +41,7 @@ from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.client i
 from tests.faults.test_tampered_manifest import changed, places, sealed
 from tests.services.botocore_loader import one_loader
 from tests.services.s3 import CREDENTIALS, REGION, ministack
+from tests.services.scaling import scaling
 from tests.unit.module_utils._verbs.conftest import Run
 
 __all__ = ["one_loader"]
@@ -224,7 +225,7 @@ def test_a_backup_with_another_name_is_not_removed(account: Account, aws_url: st
         "created": "2025-06-30T12:00:00Z",
     }
     with pytest.raises(SourceError, match="is not removed, as another name is recorded"):
-        store.forget({"method": "native", "references": [planted]})
+        store.forget({"method": "native", "references": [planted]}, [])
     with pytest.raises(SourceError, match="is not removed, as another name is recorded"):
         store.forget({"method": "native", "references": [{**planted, "label": "by-hand"}]})
     assert account.kept() == {own["BackupArn"]}
@@ -289,7 +290,7 @@ def test_a_restore_makes_new_tables_with_their_settings(account: Account) -> Non
     assert new not in account.boto.list_tables()["TableNames"]
     done = account.restore()
     assert done["changed"]
-    assert any("scaling policies" in one for one in done["warnings"])
+    assert any("resource policies" in one for one in done["warnings"])
     assert account.items(new) == [0, 1, 2]
     made = account.described(new)
     assert made["DeletionProtectionEnabled"]
@@ -391,6 +392,44 @@ def test_what_is_not_possible_is_said_first(account: Account, tmp_path: Path) ->
     places = {"from": {"repository": str(tmp_path / "backups")}, "to": {"repository": str(tmp_path / "copies")}}
     with pytest.raises(RepositoryError, match="only refers to what AWS keeps"):
         account.run("backup_copy", **places)
+
+
+@pytest.mark.parametrize("method", ["native", "export"])
+def test_new_tables_are_scaled_as_before(account: Account, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    units = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
+    index = {"IndexName": "by_n", "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}]}
+    index.update(Projection={"ProjectionType": "ALL"}, ProvisionedThroughput=units)
+    account.create("things", BillingMode="PROVISIONED", ProvisionedThroughput=units, GlobalSecondaryIndexes=[index])
+    resource, new = f"table/{account.prefix}things", f"table/new_{account.prefix}things"
+    tracking = {
+        "TargetValue": 70.0,
+        "PredefinedMetricSpecification": {"PredefinedMetricType": "DynamoDBReadCapacityUtilization"},
+    }
+    targets = {
+        (resource, "dynamodb:table:ReadCapacityUnits"): (1, 9),
+        (f"{resource}/index/by_n", "dynamodb:index:ReadCapacityUnits"): (2, 8),
+    }
+    with scaling() as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING", server.url)
+        for (place, dimension), (least, most) in targets.items():
+            of = {"ServiceNamespace": "dynamodb", "ResourceId": place, "ScalableDimension": dimension}
+            server.boto.register_scalable_target(**of, MinCapacity=least, MaxCapacity=most)
+            server.boto.put_scaling_policy(
+                **of,
+                PolicyName="p",
+                PolicyType="TargetTrackingScaling",
+                TargetTrackingScalingPolicyConfiguration=tracking,
+            )
+        account.backup(method=method, max_age="1d" if method == "native" else None)
+        assert account.restore()["changed"]
+        for (place, dimension), limits in targets.items():
+            assert server.targets[place.replace(resource, new), dimension] == limits
+            assert server.policies[place.replace(resource, new), dimension, "p"] == tracking
+        if method == "export":  # ministack does not tell what a table was restored from
+            assert not account.restore()["changed"]
+        server.refused = "AccessDeniedException"
+        done = account.backup(method=method, max_age="0s" if method == "native" else None)
+        assert any("The scaling of the DynamoDB table" in one for one in done["warnings"])
 
 
 def test_all_backups_but_references_are_copied(account: Account, tmp_path: Path) -> None:

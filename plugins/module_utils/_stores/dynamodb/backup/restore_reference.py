@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 20
 _WAITING = 24 * 3600.0  # seconds to wait for others that AWS restores for this account
 _CALLS = {False: "RestoreTableFromBackup", True: "RestoreTableToPointInTime"}
-_ELSEWHERE = (
-    "AWS restores no alarms, scaling policies, resource policies and IAM policies of a table: set them up again."
-)
+_ELSEWHERE = "AWS restores no alarms, resource policies and IAM policies of a table: set them up again."
 
 
 class ReferenceRestoration:

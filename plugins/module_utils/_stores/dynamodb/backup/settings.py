@@ -15,6 +15,7 @@ from ...._core.errors import SourceError, TargetError
 from ..client import Client, describe_failure
 from ..definition import Definition, definition_of, enable_ttl
 from ..tables import Table, find_table
+from .scaling import Scaling, missing_scaling, put_scaling, read_scaling
 
 _POLL = 0.5
 _BUILDING = 24 * 3600.0  # seconds that an index may take
@@ -22,6 +23,7 @@ _CAPACITY = "ProvisionedThroughput"
 _INDEXES = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
 # Names in the identity.
 TAGS, TTL, RECOVERY, PROTECTION = "Tags", "ttl", "recovery_period", "deletion_protection"
+SCALING = "scaling"
 _SHOWN = {
     "BillingMode": "billing mode",
     "GlobalSecondaryIndexes": "global secondary indexes",
@@ -32,6 +34,7 @@ _SHOWN = {
     TTL: "time to live",
     RECOVERY: "point-in-time recovery",
     PROTECTION: "deletion protection",
+    SCALING: "scaling",
 }
 _UNKNOWN = ("UnknownOperationException", "UnsupportedOperationException")  # of servers that are not AWS
 
@@ -49,6 +52,7 @@ class Settings(NamedTuple):
     deletion_protection: bool
     unseen: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
+    scaling: Optional[Scaling] = None  # what scales its capacity
 
     def to_json(self) -> dict[str, Any]:
         """For the manifest."""
@@ -65,7 +69,8 @@ class Settings(NamedTuple):
         plain["AttributeDefinitions"] = sorted(plain["AttributeDefinitions"], key=lambda one: str(one["AttributeName"]))
         plain["KeySchema"] = sorted(plain["KeySchema"], key=lambda one: str(one["KeyType"]))
         plain["Tags"] = sorted(plain.get("Tags", ()), key=lambda one: str(one["Key"]))
-        return {**plain, TTL: self.ttl, RECOVERY: self.recovery_period, PROTECTION: self.deletion_protection}
+        scaling = {SCALING: self.scaling} if self.scaling else {}
+        return {**plain, TTL: self.ttl, RECOVERY: self.recovery_period, PROTECTION: self.deletion_protection, **scaling}
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -79,7 +84,7 @@ class Settings(NamedTuple):
 
 def settings_from(value: Mapping[str, Any]) -> Settings:
     """Of a manifest."""
-    fields = {name: value[name] for name in Settings._fields}
+    fields = {name: value[name] for name in Settings._fields if name in value or name != SCALING}
     return Settings(**{**fields, "unseen": tuple(value["unseen"]), "elsewhere": tuple(value["elsewhere"])})
 
 
@@ -91,6 +96,7 @@ def read_settings(client: Client, table: Table) -> Settings:
     unseen: list[str] = []
     definition = definition_of(client, table.described, unseen)
     period = _recovery_period(client, table.name, unseen)
+    scaling = read_scaling(client.scaling(), table, unseen)
     return Settings(
         definition.arguments,
         definition.ttl,
@@ -98,6 +104,7 @@ def read_settings(client: Client, table: Table) -> Settings:
         bool(table.described.get("DeletionProtectionEnabled")),
         tuple(unseen),
         tuple(_elsewhere(table)),
+        scaling,
     )
 
 
@@ -144,6 +151,7 @@ def additions(client: Client, table: Table, wanted: Settings, current: Settings)
         *_missing_stream(client, table, wanted, current),
         *_missing_tags(client, table, wanted, current),
         *_missing_protection(client, table, wanted, current),
+        *_missing_scaling(client, table, wanted, current),
     ]
 
 
@@ -181,6 +189,13 @@ def _missing_protection(client: Client, table: Table, wanted: Settings, current:
     if wanted.deletion_protection and not current.deletion_protection:
         make = functools.partial(_update_table, client, name, DeletionProtectionEnabled=True)
         yield Addition(PROTECTION, "deletion protection", make)
+
+
+def _missing_scaling(client: Client, table: Table, wanted: Settings, current: Settings) -> Iterator[Addition]:
+    service = client.scaling() if wanted.scaling else None
+    lacking = missing_scaling(wanted.scaling or {}, current.scaling or {}, table)
+    if lacking and service is not None and not current.hides(SCALING):
+        yield Addition(SCALING, "scaling", functools.partial(put_scaling, service, table.name, lacking))
 
 
 def differing(wanted: Settings, current: Settings, added: Sequence[Addition]) -> list[str]:
