@@ -227,7 +227,7 @@ def test_a_backup_with_another_name_is_not_removed(account: Account, aws_url: st
     with pytest.raises(SourceError, match="is not removed, as another name is recorded"):
         store.forget({"method": "native", "references": [planted]}, [])
     with pytest.raises(SourceError, match="is not removed, as another name is recorded"):
-        store.forget({"method": "native", "references": [{**planted, "label": "by-hand"}]})
+        store.forget({"method": "native", "references": [{**planted, "label": "by-hand"}]}, [])
     assert account.kept() == {own["BackupArn"]}
 
 
