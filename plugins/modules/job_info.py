@@ -86,6 +86,13 @@ jobs:
       description: Seconds since the last success, by the clock of the controller.
       type: int
       sample: 3600
+    days:
+      description:
+        - "The worst run of each of the last 90 days: the last day (UTC), then letters up to it, each with a number of days. V(f) is a day
+          with a failed run, V(o) one on which a run has changed something, V(u) one on which none has, V(-) one without a run."
+        - Empty if the host has too many jobs.
+      type: str
+      sample: 2025-06-30 o30fu5
 findings:
   description: "Jobs that need attention: their last run failed, they are late, or they have never run."
   type: list

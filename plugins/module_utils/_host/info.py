@@ -94,6 +94,7 @@ def _job(name: str, one: Mapping[str, Any], now: float) -> dict[str, Any]:
         "last_run": _text(began),
         "last_success": _text(succeeded),
         "age_s": round(max(0.0, now - succeeded)) if succeeded else None,
+        "days": one.get("days", ""),
     }
 
 

@@ -18,6 +18,7 @@ from typing import Any, Optional
 
 from .._core.files import make_private_directory, write_atomically
 from .._core.units import format_duration
+from .days import with_run
 from .places import state
 
 OK, FAILED, STOPPED, BUSY, WRONG, BUG = "ok", "failed", "stopped", "busy", "wrong", "bug"
@@ -225,10 +226,12 @@ def _parsed(line: bytes) -> dict[str, Any]:
 
 
 def _small(jobs: Mapping[str, Mapping[str, Any]]) -> bytes:
-    """The summary, with messages as long as its size allows."""
+    """The summary, with messages as long as its size allows. With many jobs, it has no days."""
     data = b""
-    for length in _LENGTHS:
-        shortened = {name: {**one, "msg": one.get("msg", "")[:length]} for name, one in jobs.items()}
+    for length in (*_LENGTHS, -1):
+        shortened = {name: {**one, "msg": one.get("msg", "")[: max(0, length)]} for name, one in jobs.items()}
+        if length < 0:
+            shortened = {name: {key: one[key] for key in one if key != "days"} for name, one in shortened.items()}
         data = json.dumps({"schema": 1, "jobs": shortened}, sort_keys=True, separators=(",", ":")).encode()
         if len(data) <= _SUMMARY_BYTES:
             break
@@ -261,4 +264,6 @@ def counted(before: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, An
             one["last_ok"] = before["last_ok"]
     if entry.get("warnings"):
         one["warnings"] = len(entry["warnings"])
+    good, changed = entry["status"] == OK, bool(entry.get("changed"))
+    one["days"] = with_run(str(before.get("days") or ""), entry["ended"], good, changed)
     return one

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Optional
 
 from .._core.outcome import CRITICAL, OK, SKIPPED, UNKNOWN, WARNING, score
@@ -71,12 +72,7 @@ class Prometheus:
         series[LOUD][key] = score(one for one in report.outcomes if not one.quiet)
         series[MADE][key] = report.made_at
         series[RUN][key] = report.duration_s
-        lines = []
-        for family, values in series.items():
-            if values:
-                lines += [f"# HELP {family.name} {family.help}", f"# TYPE {family.name} gauge"]
-                lines += [f"{family.name}{{{labels}}} {_number(value)}" for labels, value in values.items()]
-        return "".join(line + "\n" for line in lines).encode("utf-8")
+        return _exposition(series)
 
     def answers(self, text: str) -> Optional[list[tuple[str, str]]]:
         if OVERALL.name not in text:
@@ -84,7 +80,26 @@ class Prometheus:
         return [(_unescape(name), _NAMES.get(code, "")) for name, code in _SERIES.findall(text)]
 
 
-def _labels(labels: dict[str, str]) -> str:
+def exposition(families: Mapping[tuple[str, str], Sequence[tuple[Mapping[str, str], float]]]) -> bytes:
+    """Gauges in the text format, by (name, help): labels and value of each series."""
+    return _exposition(
+        {
+            Family(name, words): {_labels(labels): value for labels, value in series}
+            for (name, words), series in families.items()
+        }
+    )
+
+
+def _exposition(series: Mapping[Family, Mapping[str, float]]) -> bytes:
+    lines = []
+    for family, values in series.items():
+        if values:
+            lines += [f"# HELP {family.name} {family.help}", f"# TYPE {family.name} gauge"]
+            lines += [f"{family.name}{{{labels}}} {_number(value)}" for labels, value in values.items()]
+    return "".join(line + "\n" for line in lines).encode("utf-8")
+
+
+def _labels(labels: Mapping[str, str]) -> str:
     return ",".join(f'{name}="{_escape(value)}"' for name, value in labels.items())
 
 

@@ -1,0 +1,218 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what modules return to facts, and what is remembered from report to report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, InvalidRequest
+from ansible_collections.day2.ops.plugins.plugin_utils.fleet import report
+from ansible_collections.day2.ops.plugins.plugin_utils.fleet.gathered import all_facts
+from ansible_collections.day2.ops.plugins.plugin_utils.fleet.history import History, NotOurs
+from ansible_collections.day2.ops.plugins.plugin_utils.fleet.intervals import days_of, interval_of
+from ansible_collections.day2.ops.plugins.plugin_utils.fleet.judge import judge
+from ansible_collections.day2.ops.plugins.plugin_utils.fleet.schema import checked
+from ansible_collections.day2.ops.plugins.plugin_utils.fleet.words import DAY
+from tests.unit.plugin_utils.fleet_sample import HOUR, NOW
+
+pytestmark = pytest.mark.once
+ABOUT = {"tool": "t", "controller": "c", "inventory": "i", "command": "c"}
+BACKUP = {"id": "a", "age_s": 1.5 * HOUR, "good": True, "kind": "backup", "verified": "2026-11-27T02:00:00.5Z"}
+
+
+def told(**more: Any) -> dict[str, Any]:
+    """What a host says."""
+    found = {"name": "shop", "newest": "a", "age_s": HOUR, "bytes": 1234, "problems": [], "backups": [BACKUP]}
+    job = {"name": "shop-job", "verb": "backup", "status": "ok", "failures": 0, "msg": "", "days": "2026-11-27 o3f"}
+    return {
+        "name": "a1.example.com",
+        "groups": ["shop"],
+        "report_every": "1h",
+        "sets": [{"name": "shop", "type": "sqlite", "repository": "/srv/b", "rpo": "4h", "copies": {"min": 2}}],
+        "backups": [{"name": "shop", "sets": [found]}],
+        "jobs": {"jobs": [{**job, "last_run": "2026-11-28T02:00:00Z"}]},
+        "schedule": [{"name": "shop-job", "verb": "backup", "arguments": {"name": "shop"}, "on_calendar": "hourly"}],
+        "mounts": [
+            {"mount": "/", "size_total": 1000, "size_available": 100},
+            {"mount": "/srv", "size_total": 2000, "size_available": 0},
+            {"mount": "/srvb", "size_total": 2000, "size_available": 7},
+        ],
+        **more,
+    }
+
+
+def facts(*hosts: dict[str, Any], history: History | None = None, now: float = NOW) -> dict[str, Any]:
+    whole = all_facts(hosts, history or History("f"), now, fleet="f", made_by=ABOUT, next_due_at=None, evidence=None)
+    return judge(checked(whole))
+
+
+def test_what_a_host_says() -> None:
+    host = facts(told())["hosts"][0]
+    one = host["sets"][0]
+    assert not host["problem"]
+    assert host["last_report_at"] == "2026-11-28T03:00:00Z"
+    assert [(disk["path"], disk["used_bytes"]) for disk in host["disks"]] == [("/srv", 2000)]
+    assert one["newest_good"] == {
+        "id": "a",
+        "made_at": "2026-11-28T01:30:00Z",
+        "confirmed_at": "2026-11-28T02:00:00Z",
+    }
+    assert one["verification"]["at"] == "2026-11-27T02:00:00Z"
+    assert (one["run_every_s"], one["disk"], one["size"]["samples"]) == (HOUR, "/srv", [1234])
+    assert one["runs"] == "-" * 85 + "ooof-"
+    assert one["copies"][0]["ok"]
+    assert one["judged"]["state"] == "meeting"
+
+
+def test_a_failure_has_one_text_for_one_cause() -> None:
+    texts = set()
+    for name, more in (
+        ("a1.example.com", "2026-11-28T02:00:00Z, pid 77, 3.5 s"),
+        ("b2", "2026-11-27 02:00:00, pid 8, 12 s"),
+    ):
+        job = {
+            "name": "shop-job",
+            "verb": "backup",
+            "status": "failed",
+            "failures": 3,
+            "last_run": "2026-11-28T02:59:00Z",
+        }
+        host = told(name=name, jobs={"jobs": [{**job, "msg": f"{name}: no room at {more}"}]})
+        texts.add(facts(host)["hosts"][0]["sets"][0]["last_failure"]["error"])
+    assert len(texts) == 1
+
+
+def test_a_host_that_does_not_answer_is_as_it_was() -> None:
+    history = History("f")
+    facts(told(), history=history)
+    later = NOW + 2 * DAY
+    history = History("f", history.dump(NOW))
+    silent = {"name": "a1.example.com", "groups": [], "report_every": "1h", "sets": told()["sets"]}
+    host = facts({**silent, "problem": "refused"}, history=history, now=later)["hosts"][0]
+    assert host["judged"]["silent"]
+    assert host["last_report_at"] == "2026-11-28T03:00:00Z"
+    assert host["sets"][0]["newest_good"]["id"] == "a"
+    assert host["sets"][0]["judged"]["state"] == "unknown"
+
+
+def test_ninety_days_are_remembered_and_gaps_are_no_zeros() -> None:
+    history = History("f")
+    for day, size in ((0, 100), (1, 110), (4, 140)):
+        host = told()
+        host["backups"][0]["sets"][0]["bytes"] = size
+        one = facts(host, history=history, now=NOW + day * DAY)["hosts"][0]["sets"][0]
+        history = History("f", history.dump(NOW + day * DAY))
+    assert one["size"]["samples"] == [100, 110, 120, 130, 140]
+    assert one["runs"].endswith("ooofmmmm-")  # an hourly job; today is not over
+    late = facts(told(), history=history, now=NOW + 200 * DAY)["hosts"][0]["sets"][0]
+    assert late["size"]["samples"] == [1234]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"{", b"[]", b'{"format": 2}', b'{"format": 1, "fleet": "other", "hosts": {}, "files": []}']
+    + [
+        json.dumps({"format": 1, "fleet": "f", "files": [], "hosts": {"a": wrong}}).encode()
+        for wrong in ([], {"heard": 5}, {"disks": {"/": {"x": 1}}}, {"sets": {"s": {"runs": {"2026-11-28": "x"}}}})
+    ],
+)
+def test_a_history_that_is_not_ours_is_refused(data: bytes) -> None:
+    with pytest.raises(NotOurs):
+        History("f", data)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"backups": "x"},
+        {"jobs": {"jobs": [3]}},
+        {"mounts": [{"mount": "/srv", "size_total": "x", "size_available": 0}]},
+        {"backups": [{"name": "shop", "sets": [{"newest": "a", "age_s": -1e300, "backups": [BACKUP]}]}]},
+        {"health": {"checks": [{"status": "critical", "name": 3}]}},
+    ],
+)
+def test_an_answer_that_makes_no_sense_does_not_hide_the_others(wrong: dict[str, Any]) -> None:
+    fleet = facts(told(**wrong), told(name="b2"))
+    assert "makes no sense" in fleet["hosts"][0]["problem"]
+    assert fleet["hosts"][1]["sets"][0]["judged"]["state"] == "meeting"
+    assert fleet["hosts"][0]["last_report_at"] is None
+
+
+def test_an_interval_that_is_none_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match=r"report_every of a1.example.com: 'often' is not a duration"):
+        facts(told(report_every="often"))
+
+
+def test_a_wrong_objective_is_a_problem_of_its_set() -> None:
+    sets = [{**told()["sets"][0], "rpo": "often"}, {**told()["sets"][0], "name": "b", "copies": {"min": -1}}]
+    one, two = facts(told(sets=sets))["hosts"][0]["sets"]
+    assert [reason["code"] for reason in one["judged"]["reasons"]] == ["unreadable"]
+    assert "copies: min is -1" in two["judged"]["reasons"][0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("look", "code"),
+    [
+        ({"msg": "The repository /srv/b has no set shop. The sets are: none."}, "no_backup"),
+        ({"msg": "The repository /srv/b does not exist; is its file system mounted?"}, "unreadable"),
+        ({"sets": [{"newest": None, "problems": [{"path": "shop", "problem": "is no directory"}]}]}, "unreadable"),
+    ],
+)
+def test_a_set_that_could_not_be_read_is_not_a_set_without_backups(look: dict[str, Any], code: str) -> None:
+    one = facts(told(backups=[{"name": "shop", **look}]))["hosts"][0]["sets"][0]
+    assert [reason["code"] for reason in one["judged"]["reasons"]] == [code]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "seconds"),
+    [
+        ({"every": "15m"}, 900),
+        ({"on_calendar": "daily"}, DAY),
+        ({"on_calendar": "*:0/30"}, 1800),
+        ({"on_calendar": "*-*-* *:17:00"}, HOUR),
+        ({"on_calendar": "0/4:00"}, 4 * HOUR),
+        ({"on_calendar": ["*-*-* 02:30:00"]}, DAY),
+        ({"on_calendar": ["02:30", "14:30"]}, None),
+        ({"on_calendar": "Mon *-*-* 02:30"}, None),
+        ({}, None),
+    ],
+)
+def test_intervals(schedule: dict[str, Any], seconds: float | None) -> None:
+    assert interval_of(schedule) == seconds
+
+
+def test_days_in_the_future_are_not_believed() -> None:
+    assert days_of("2026-11-29 o2", NOW) == {"2026-11-28": "o"}
+    assert days_of("2026-11-29 x", NOW) == days_of("", NOW) == {}
+
+
+def params(dest: Path, **more: Any) -> dict[str, Any]:
+    given = {name: option.get("default") for name, option in report.ARGUMENTS.items()}
+    return {**given, "dest": str(dest), "hosts": [told()], **more}
+
+
+def test_the_files(tmp_path: Path) -> None:
+    dest = tmp_path / "new" / "fleet"
+    result = report.report(params(dest), check_mode=True)
+    assert (result["verdict"], dest.exists()) == ("soon", False)  # its disk is full
+    many = [told(name=f"h{number}", problem="refused", backups=[]) for number in range(5)]
+    report.report(params(dest, hosts=many), check_mode=False)
+    assert (dest / "limits" / "silent-1.txt").read_text().split() == [f"h{number}" for number in range(5)]
+    report.report(params(dest, mode="0640"), check_mode=False)
+    assert sorted(path.name for path in dest.iterdir() if path.is_file()) == [
+        *("fleet.csv", "fleet.json", "fleet.prom", "history.json", "index.html")
+    ]
+    assert list((dest / "limits").iterdir()) == []
+    assert (dest / "index.html").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_report_of_another_fleet_is_not_replaced(tmp_path: Path) -> None:
+    report.report(params(tmp_path), check_mode=False)
+    with pytest.raises(Day2Error, match="belongs to the fleet fleet"):
+        report.report(params(tmp_path, fleet="other"), check_mode=True)
