@@ -47,6 +47,7 @@ options:
   older_than:
     description:
       - Delete records whose time is further in the past than this duration, for example V(90d), or before this time.
+        A number that may be a year is refused.
       - Either O(older_than) or O(where) is required. With both, records must meet both.
     type: str
   keep_last:
@@ -86,9 +87,39 @@ options:
       most. A shorter time makes the purge slower. The minimum is V(60ms).
     type: str
     default: 200ms
+  window:
+    description:
+      - When records may be deleted. Outside of this time, nothing is done, and the task succeeds.
+      - At its end, the run stops at the end of a batch. RV(stopped) says so, and the next run continues.
+    type: dict
+    suboptions:
+      start:
+        description: Time of day such as V(02:00), or a time in ISO 8601.
+        type: raw
+        required: true
+      end:
+        description: Time of day such as V(05:00), which can be that of the next day, or a time in ISO 8601.
+        type: raw
+        required: true
+      days:
+        description: Days on which the window begins (V(mon), V(tue), V(wed), V(thu), V(fri), V(sat), V(sun)). The default is all.
+        type: list
+        elements: str
+      timezone:
+        description: Time zone such as V(Europe/Berlin) or V(+02:00). The default is UTC.
+        type: str
   time_limit:
     description: Stop after this time, at the end of a batch. RV(stopped) says so, and the next run continues.
     type: str
+  vacuum:
+    description:
+      - For SQLite, give the space of deleted records back to the file system. By default, it is used for new records.
+      - With C(auto_vacuum=incremental), free pages are released while others write. Otherwise, C(VACUUM) is run, as by
+        M(day2.ops.store_optimize), which locks others out. This requires O(window), and is left out with a warning if its
+        predicted time does not fit.
+      - If it fails, for example because the disk is full, the task fails with all results. The records are deleted then.
+    type: bool
+    default: false
   name:
     description: Name of the backup set.
     type: str
@@ -206,7 +237,7 @@ by_month:
   returned: success
   sample: {"2025-03": 1200}
 stopped:
-  description: V(time_limit) if the run was stopped by it, otherwise null.
+  description: V(time_limit) or V(window) if the run was stopped by it, otherwise null.
   type: str
   returned: success
   sample: null
@@ -226,6 +257,11 @@ removed:
   elements: str
   returned: success
   sample: []
+bytes_freed:
+  description: By how many bytes the file of the database has become smaller, with O(vacuum=true), otherwise null.
+  type: int
+  returned: success
+  sample: null
 held_max_ms:
   description: The longest transaction in milliseconds. In SQLite, other writers had to wait for it.
   type: float

@@ -16,8 +16,7 @@ description:
     that are unused, invalid or missing.
   - Each figure has its source in C(sources). A figure that could not be determined is V(none), never 0, and C(unknown)
     has the reason. C(estimated) lists the figures that are estimates.
-  - Figures are read one after the other, so that applications can write in between. They need not be those of one
-    moment.
+  - Figures are read one after the other, so that applications can write in between, and need not be of one moment.
   - Nothing of the store is written. An SQLite database whose application was killed in a transaction is refused, as its
     journal has to be rolled back first.
 extends_documentation_fragment:

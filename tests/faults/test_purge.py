@@ -166,6 +166,7 @@ def test_kills_beside_an_application(mode: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("fault", ["signal=KILL", "error=ENOSPC"])
 def test_a_fault_at_each_step(fault: str, tmp_path: Path) -> None:
     path, repository, params = tmp_path / "events.db", tmp_path / "backups", params_of(tmp_path)
+    params.update(vacuum=True, window={"start": "2020-01-01T00:00:00Z", "end": NEW})
     make(path, "wal", 70)
     found = steps("purge", params, tmp_path / "log")
     met = 0

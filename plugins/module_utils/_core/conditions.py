@@ -31,6 +31,7 @@ _EARLIEST, _SECONDS, _MILLISECONDS, _LATEST = 10**8, 10**11, 10**14, 10**17  # b
 _USUAL = {19: ("",), 26: (".",)}  # by the length of a time without a zone: what may follow its seconds
 _DEEPEST = 20  # groups in groups
 _TIME_LIKE = re.compile(r"\d{4}-?\d\d-?\d\d([T ].*)?")
+_YEAR = re.compile(r"(19|2\d)\d\d")
 _HINT = "docs/RECORDS.md describes conditions."
 
 
@@ -170,6 +171,8 @@ class Where:
                 return when
         if isinstance(wanted, bool) or not isinstance(wanted, (str, int, float)):
             raise InvalidRequest("it takes a duration such as 90d, or a time.")
+        if _YEAR.fullmatch(str(wanted).strip()):
+            raise InvalidRequest(f"{wanted} may be a year or seconds: write {wanted}-01-01, or {wanted}s.")
         return self._now - timedelta(seconds=parse_duration(wanted))
 
     def _time_test(self, holds: Callable[[datetime], bool]) -> Test:

@@ -101,9 +101,9 @@ class SqlitePurger(SqliteTarget):
         return self._pager
 
     def parts(self, info: Info) -> Sequence[Optional[range]]:
-        """Ranges of a key of integers."""
+        """Ranges of a key of integers. Without a log, a reader that waits for a core would keep writers waiting."""
         parts: list[Optional[range]] = [None]
-        if not info.document and is_numbered(info):
+        if self._wal and not info.document and is_numbered(info):
             (name,) = (identifier(one) for one in info.stored.key)
             with sqlite_errors(SourceError, f"Can't read the table {info.name} of", self.path):
                 low, high = (

@@ -26,15 +26,17 @@ from ..._repository.retention import Keep, decide
 from ..._repository.sink import CountingSink
 from ..._stores.base import Sink, Snapshot
 from ..._stores.records.export import ExportStore
-from ..._stores.records.purger import CASCADE, DETACH, REFUSE, Purger, Removed, relations_to
+from ..._stores.records.purger import CASCADE, DETACH, REFUSE, Purger, relations_to
 from ..._stores.records.registry import open_purger
 from ..arguments import COMPRESSION, ENCRYPTION, KEEP, OBJECT_LOCK, REPOSITORY, NamedStore, duration, keep_policy
 from ..migrate.lock import lock_target
 from ..removals import carry_out
 from ..snapshots import backup_id, check_encrypted, compression_of, files_of, note, publish, take
 from .collection import SELECTION, find_collection, with_key
+from .purge_outcome import Deadline, Outcome, check_vacuum, failed, give_back
 from .purge_plan import OutOfTime, PurgeRequest, Selection
 from .purge_work import WorkList, damage
+from .store_optimize import WINDOW, window_of
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": dict(
@@ -52,7 +54,9 @@ ARGUMENTS: dict[str, Any] = {
         allow_all={"type": "bool", "default": False},
         ignore_bad_times={"type": "bool", "default": False},
         max_wait={"type": "str", "default": "200ms"},
+        window=WINDOW,
         time_limit={"type": "str"},
+        vacuum={"type": "bool", "default": False},
         name={"type": "str", "required": True},
         **REPOSITORY,
         **OBJECT_LOCK,
@@ -70,55 +74,6 @@ class Place(NamedTuple):
     name: str
     compression: str
     keep: Optional[Keep]
-
-
-class Outcome:
-    """What was done, or would be."""
-
-    def __init__(self) -> None:
-        self.removed = Removed()
-        self.matched = self.exported = self.without_time = self.read = self.dependents = 0
-        self.months: dict[str, int] = {}
-        self.backup: Optional[str] = None
-        self.resumed: Optional[str] = None
-        self.stopped: Optional[str] = None
-        self.removed_exports: list[str] = []
-        self.incomplete = False  # the export, when it was stopped
-        self.warnings: list[str] = []
-
-    def result(self, collection: str, check: bool) -> dict[str, Any]:
-        """The result of the module, without its duration."""
-        deleted = self.matched if check else self.removed.deleted
-        months = "".join(f"{month}: {count}\n" for month, count in sorted(self.months.items()))
-        return {
-            "changed": bool(deleted or self.removed_exports),
-            "msg": self._words(collection, deleted, check),
-            "matched": self.matched,
-            "exported": self.exported,
-            "deleted": deleted,
-            "dependents": self.dependents if check else self.removed.kids,
-            "left_changed": self.removed.changed,
-            "gone": self.removed.gone,
-            "without_time": self.without_time,
-            "by_month": self.months,
-            "stopped": self.stopped,
-            "resumed": self.resumed,
-            "backup": self.backup,
-            "removed": self.removed_exports,
-            "held_max_ms": round(1000 * self.removed.held, 1),
-            "diff": {"before": months, "after": ""},
-            "warnings": self.warnings,
-        }
-
-    def _words(self, collection: str, deleted: int, check: bool) -> str:
-        words = f"{plural(deleted, 'record')} of {collection} {'would be ' if check else ''}deleted"
-        if self.removed.changed:
-            words += f", {self.removed.changed} left that were changed meanwhile"
-        if self.incomplete:
-            words += ". Stopped by time_limit before the export was complete: the next run starts it anew"
-        elif self.stopped:
-            words += ". Stopped by time_limit: the next run continues"
-        return words + "."
 
 
 def request_from(params: Mapping[str, Any]) -> PurgeRequest:
@@ -144,6 +99,7 @@ def request_from(params: Mapping[str, Any]) -> PurgeRequest:
         params["ignore_bad_times"],
         parse_duration(params["max_wait"]),
         parse_duration(params["time_limit"]) if params["time_limit"] else None,
+        window_of(params["window"]),
     )
 
 
@@ -158,8 +114,37 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     place = Place(open_repository(params), check_set_name(params["name"]), params["compression"] or "", keep)
     place.repository.check_writable(place.name)
     check_encrypted(place.repository, place.name)
+    outcome, deadline = Outcome(), Deadline()
+    now = datetime.now(timezone.utc)
+    if request.window is not None and not request.window.holds(now):
+        outcome.closed, outcome.stopped = True, "window"
+    else:
+        if params["vacuum"]:
+            check_vacuum(params, progress)
+        deadline = request.deadline(began, now)
+        _purge(params, request, place, deadline=deadline, outcome=outcome, progress=progress, check=check)
+    problem = ""
+    if params["vacuum"] and outcome.removed.deleted and not outcome.stopped:
+        left = None if deadline.end is None else deadline.end - time.monotonic()
+        problem = give_back(params, left, outcome, progress)
+    result = outcome.result(params["collection"], check)
+    result["duration_s"] = round(time.monotonic() - began, 3)
+    if problem:
+        raise failed(result, problem)
+    return result
+
+
+def _purge(
+    params: Mapping[str, Any],
+    request: PurgeRequest,
+    place: Place,
+    *,
+    deadline: Deadline,
+    outcome: Outcome,
+    progress: Progress,
+    check: bool,
+) -> None:
     with contextlib.ExitStack() as stack:
-        outcome = Outcome()
         if not check:
             wait = duration(params["lock_timeout"])
             outcome.warnings += stack.enter_context(place.repository.lock(place.name, "purge", wait))
@@ -175,11 +160,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
             lock_target(store, duration(params["lock_timeout"]))
             store.recover()
             remove_left_scratch()
-        deadline = None if request.time_limit is None else began + request.time_limit
         _Purge(store, params, request, place, outcome=outcome, deadline=deadline, progress=progress).run(check)
-    result = outcome.result(params["collection"], check)
-    result["duration_s"] = round(time.monotonic() - began, 3)
-    return result
 
 
 class _Purge:
@@ -193,7 +174,7 @@ class _Purge:
         place: Place,
         *,
         outcome: Outcome,
-        deadline: Optional[float],
+        deadline: Deadline,
         progress: Progress,
     ) -> None:
         self._store, self._params, self._request, self._place = store, params, request, place
@@ -253,7 +234,7 @@ class _Purge:
                 elif self._export():
                     self._remove()
         except OutOfTime:
-            outcome.stopped, outcome.incomplete = "time_limit", True
+            outcome.stopped, outcome.incomplete = self._deadline.option, True
             outcome.matched = 0
         if outcome.removed.deleted:
             outcome.warnings += self._store.finish(self._info)
@@ -386,8 +367,8 @@ class _Purge:
                 work.advance(done)
                 outcome.removed = outcome.removed.plus(removed)
                 self._progress.update(done)
-                if self._deadline is not None and time.monotonic() > self._deadline and done < work.items:
-                    outcome.stopped = "time_limit"
+                if self._deadline.over() and done < work.items:
+                    outcome.stopped = self._deadline.option
                     return
         work.forget()
 

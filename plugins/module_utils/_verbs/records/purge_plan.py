@@ -30,6 +30,8 @@ from ..._stores.records.as_stored import as_stored
 from ..._stores.records.export import plain_info
 from ..._stores.records.model import Info, Record, key_of
 from ..._stores.records.purger import CASCADE, REFUSE, Item, Purger, Relation, Row, batch_of
+from ..health.windows import Window
+from .purge_outcome import Deadline
 from .purge_work import BATCH, plain
 from .spelling import Spelling
 
@@ -39,7 +41,7 @@ _READERS = 2  # processes that read: more would leave nothing to the application
 
 
 class OutOfTime(Exception):
-    """The time limit has passed before the export was complete."""
+    """The time was over before the export was complete."""
 
 
 class PurgeRequest(NamedTuple):
@@ -55,6 +57,17 @@ class PurgeRequest(NamedTuple):
     ignore_bad_times: bool
     max_wait: float
     time_limit: Optional[float]
+    window: Optional[Window]
+
+    def deadline(self, began: float, now: datetime) -> Deadline:
+        """When the run has to end.
+
+        :param began: as of time.monotonic().
+        """
+        ends = [Deadline(began + self.time_limit, "time_limit")] if self.time_limit is not None else []
+        if self.window is not None:
+            ends.append(Deadline(time.monotonic() + self.window.left(now), "window"))
+        return min(ends, default=Deadline())
 
     @property
     def words(self) -> dict[str, Any]:
@@ -79,7 +92,6 @@ class PurgeRequest(NamedTuple):
 class Selection:
     """The records of a collection that a purge removes.
 
-    :param deadline: as of time.monotonic().
     :raises InvalidRequest: there is no such field.
     """
 
@@ -91,7 +103,7 @@ class Selection:
         *,
         relations: Sequence[Relation],
         now: datetime,
-        deadline: Optional[float],
+        deadline: Deadline,
         progress: Progress,
     ) -> None:
         self.info = info
@@ -145,7 +157,7 @@ class Selection:
 
         :param add: is told what is to be removed.
         :raises InvalidRequest, TargetError: the request must not be carried out.
-        :raises OutOfTime: the time limit has passed.
+        :raises OutOfTime: the time is over.
         """
         infos = list({one.name: one for one in (self.info, *(one.child for one in self._relations))}.values())
         if self._request.references == REFUSE:
@@ -183,7 +195,7 @@ class Selection:
             self._progress.advance(len(page))
 
     def _check_deadline(self) -> None:
-        if self._deadline is not None and time.monotonic() > self._deadline:
+        if self._deadline.over():
             raise OutOfTime
 
     def _names(self) -> set[str]:

@@ -46,6 +46,16 @@ from ..space import check_space, size_of
 _SAFETY = ("name", "safety_backup", *REPOSITORY, *OBJECT_LOCK, *IDENTITY, *ENCRYPTION, *COMPRESSION)
 _MIGRATE = MIGRATE["argument_spec"]
 
+WINDOW: dict[str, Any] = {
+    "type": "dict",
+    "options": {
+        "start": {"type": "raw", "required": True},
+        "end": {"type": "raw", "required": True},
+        "days": {"type": "list", "elements": "str"},
+        "timezone": {"type": "str"},
+    },
+}
+
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": dict(
         store={"type": "dict", "required": True, "options": argument_spec()},
@@ -57,15 +67,7 @@ ARGUMENTS: dict[str, Any] = {
         reindex={"type": "bool", "default": True},
         journal_mode={"type": "str", "choices": ["delete", "wal"]},
         auto_vacuum={"type": "str", "choices": ["none", "full", "incremental"]},
-        window={
-            "type": "dict",
-            "options": {
-                "start": {"type": "raw", "required": True},
-                "end": {"type": "raw", "required": True},
-                "days": {"type": "list", "elements": "str"},
-                "timezone": {"type": "str"},
-            },
-        },
+        window=WINDOW,
         time_limit={"type": "str"},
         **{option: _MIGRATE[option] for option in _SAFETY},
     ),
@@ -111,7 +113,7 @@ def request_from(params: Mapping[str, Any]) -> OptimizeRequest:
     )
     asked = {option: one.get("default") for option, one in _MIGRATE.items()}
     safety = migrate_request({**asked, **{one: params[one] for one in _SAFETY}, "target": store})
-    return OptimizeRequest(wanted, _window(params["window"]), seconds, safety)
+    return OptimizeRequest(wanted, window_of(params["window"]), seconds, safety)
 
 
 def _percent(option: str, value: str) -> float:
@@ -125,7 +127,11 @@ def _percent(option: str, value: str) -> float:
     return found
 
 
-def _window(given: Optional[Mapping[str, Any]]) -> Optional[Window]:
+def window_of(given: Optional[Mapping[str, Any]]) -> Optional[Window]:
+    """The window of the option of that name.
+
+    :raises InvalidRequest: it is none.
+    """
     if given is None:
         return None
     problems: list[str] = []

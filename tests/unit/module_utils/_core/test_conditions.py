@@ -192,3 +192,10 @@ def test_what_is_no_time_is_not_selected_by_the_opposite_either() -> None:
         False,
     ]
     assert where.without_time == 2
+
+
+@pytest.mark.parametrize("year", [2025, "2025", 1999])
+def test_a_number_that_may_be_a_year_is_refused(year: Any) -> None:
+    with pytest.raises(InvalidRequest, match="may be a year or seconds: write"):
+        Where([{"field": "at", "older_than": year}], NOW)
+    Where([{"field": "at", "older_than": f"{year}s"}, {"field": "at", "older_than": 3600}], NOW)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -17,8 +18,9 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled, Day2Error, InvalidRequest
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._core.tagged_json import decode
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import purger
 from ansible_collections.day2.ops.plugins.module_utils._verbs import backup, restore
-from ansible_collections.day2.ops.plugins.module_utils._verbs.records import purge
+from ansible_collections.day2.ops.plugins.module_utils._verbs.records import purge, purge_outcome, purge_plan
 from tests.services.age_keys import new_key
 from tests.services.stores import Store
 from tests.unit.module_utils._verbs.migrations import Stores, connected, sql
@@ -297,6 +299,56 @@ def test_a_time_limit(run: Purge, events: Callable[..., Store], repository: Path
     assert len(ids(store)) == 10
 
 
+CLOSED = {"start": "2020-01-01T00:00:00Z", "end": "2020-01-02T00:00:00Z"}
+OPEN = {"start": "2020-01-01T00:00:00Z", "end": "2999-01-02T00:00:00Z"}
+
+
+def test_a_window_that_is_closed_or_closes(
+    run: Purge, events: Callable[..., Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = events("sqlite", 5)
+    for check in (True, False):
+        done = run(store, check, window=CLOSED)
+        assert (done["stopped"], done["changed"], done["deleted"]) == ("window", False, 0)
+        assert "outside of the window" in done["msg"]
+    sql(store, f"UPDATE events SET at = '{OLD}' WHERE id < 10")
+    monkeypatch.setattr(purge_plan, "BATCH", 2)
+    monkeypatch.setattr(purger, "_BURST", 0)
+    transactions = iter([False, True])
+    with monkeypatch.context() as patch:
+        patch.setattr(purge_plan.Selection, "_check_deadline", lambda self: None)
+        patch.setattr(purge_outcome.Deadline, "over", lambda self: next(transactions))
+        done = run(store, window=OPEN)
+    assert (done["stopped"], done["exported"]) == ("window", 9)
+    assert (done["deleted"], len(ids(store))) == (4, 6)
+    assert "Stopped by window: the next run continues" in done["msg"]
+    again = run(store, window=OPEN)
+    assert (again["resumed"], again["deleted"], again["exported"]) == (done["backup"], 5, 0)
+
+
+@pytest.mark.parametrize("automatic", ["incremental", "none"])
+def test_space_is_given_back(automatic: str, run: Purge, stores: Stores, refused: Callable[..., str]) -> None:
+    store = stores("sqlite")
+    with contextlib.closing(sqlite3.connect(store["path"])) as connection:
+        connection.execute(f"PRAGMA auto_vacuum={automatic}")
+    sql(store, "CREATE TABLE events (id INTEGER PRIMARY KEY, at TEXT, note TEXT)")
+    fill(store, 500)
+    sql(store, f"UPDATE events SET note = hex(zeroblob(1000)), at = CASE WHEN id <= 500 THEN '{OLD}' ELSE '{NEW}' END")
+    window = OPEN if automatic == "none" else None
+    if window:
+        assert "there is no window" in refused(store, vacuum=True)
+    before = os.path.getsize(store["path"])
+    done = run(store, vacuum=True, window=window)
+    assert done["deleted"] == 500
+    assert done["bytes_freed"] == before - os.path.getsize(store["path"]) > 500_000
+    assert "were freed" in done["msg"]
+    assert run(store, vacuum=True, window=window)["bytes_freed"] is None
+
+
+def test_space_of_others_is_not_given_back(refused: Callable[..., str], events: Callable[..., Store]) -> None:
+    assert "vacuum is for stores of type sqlite" in refused(events("postgresql", 5), vacuum=True)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_everything_is_refused(
     kind: str, run: Purge, refused: Callable[..., str], events: Callable[..., Store]
@@ -469,6 +521,7 @@ def test_values_that_sqlite_does_not_write(
         (b"odd \xff", 7, 0.1 + 0.2, 1, 0.25),
     ]
     connection = sqlite3.connect(store["path"])
+    connection.execute("PRAGMA journal_mode=wal")
     with connection:
         connection.execute(
             "CREATE TABLE events (id INTEGER PRIMARY KEY, at TEXT, t TEXT, i INTEGER, r REAL, b BOOLEAN, n NUMERIC)"
