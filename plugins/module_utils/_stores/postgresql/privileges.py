@@ -43,3 +43,10 @@ def missing(connection: Any, schema: str, wanted: Mapping[str, Collection[str]])
         "privileges": [privilege for _table, privilege in pairs],
     }
     return [words for (words,) in connection.execute(_MISSING, values)]
+
+
+def temporary(connection: Any) -> str:
+    """The database in which the role may not create temporary tables, in words; "" if it may."""
+    query = "SELECT has_database_privilege(current_database(), 'TEMPORARY'), current_database()"
+    allowed, database = connection.execute(query).fetchone()
+    return "" if allowed else f"TEMPORARY on the database {database}"

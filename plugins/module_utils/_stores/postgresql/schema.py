@@ -19,6 +19,7 @@ from ..._core.errors import LockTimeout, TargetError
 from ..._core.units import plural
 from ..records.model import Odd, Record
 from . import client as postgresql_client
+from . import privileges
 from . import staging as postgresql_staging
 from .application import VERSION_TABLES, Reference, Table, references, tables, versions
 from .client import connect, errors, identifier
@@ -59,6 +60,7 @@ class SchemaTransaction:
         self._staged: dict[str, Staged] = {}
         self.tables: Mapping[str, Table] = {}
         self.references: Sequence[Reference] = ()
+        self.lacking = ""  # the privilege without which nothing can be staged
 
     def __enter__(self) -> SchemaTransaction:
         self._connection = connect(self._options)
@@ -67,6 +69,7 @@ class SchemaTransaction:
             self._connection.execute("SET LOCAL row_security = off")
             self.tables = tables(self._connection, self._schema)
             self.references = references(self._connection, self._schema)
+            self.lacking = privileges.temporary(self._connection)
         return self
 
     def __exit__(self, *exc: object) -> None:

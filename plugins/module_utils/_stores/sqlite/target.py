@@ -39,6 +39,7 @@ from ..sql import schema as sql_schema
 from . import clashes as sqlite_clashes
 from . import ddl as sqlite_ddl
 from . import notes as sqlite_notes
+from . import rehearsal as sqlite_rehearsal
 from .ddl import describe
 from .file import connect, holders, sqlite3, sqlite_errors
 from .row_rules import RowRules, rules
@@ -135,6 +136,14 @@ class SqliteTarget(SqliteSource):
         if connection is not None:
             with sqlite_errors(SourceError, "Can't read the database", self.path):
                 sqlite_ddl.check_names(connection, self.path, infos)
+        with sqlite_errors(SourceError, "Can't read the database", self.path):
+            found = sqlite_rehearsal.problems(connection, infos, rights)
+        if found:
+            raise TargetError(
+                f"The tables can't be created or written in {self.path}: {'; '.join(found)}.",
+                "Nothing was changed. Change the source, the target, or the selection (only).",
+                {"problems": found},
+            )
         self._wanted = {info.stored.name for info in infos}
 
     def _row_of(self, info: Info) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:

@@ -155,6 +155,8 @@ def _opened(
 def _looked(move: _Move) -> tuple[list[str], list[_Found], list[str]]:
     """The tables of schema versions, compared, all others with their rows converted, and what stands in the way."""
     compared, problems = _versions(move)
+    if move.into.lacking:
+        problems.append(f"the role does not have the privilege {move.into.lacking}, in which records are converted")
     wanted = [info for info in move.infos if info.name not in _NOT_WRITTEN]
     if move.source.type == "postgresql":
         wanted = [as_stored(info) for info in wanted]
@@ -212,7 +214,7 @@ def _staged(move: _Move, info: Info, problems: list[str]) -> Iterator[_Found]:
         return
     pairs, against = _columns(move, info, table)
     problems += against
-    if against:
+    if against or move.into.lacking:
         return
     most = move.request.params["max_rejects"]
     oddities = Oddities(info, most)

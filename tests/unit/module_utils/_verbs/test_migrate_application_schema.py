@@ -302,6 +302,17 @@ def test_who_is_not_the_owner_is_told_so(source: Store, target: Store, postgresq
         run(True, source=source, target=target, types=MS)
 
 
+def test_who_may_not_have_temporary_tables_is_told_so_with_the_rest(source: Store, target: Store) -> None:
+    server = {**target, "username": "postgres"}
+    for kind in ("TABLES", "SEQUENCES"):
+        ask(server, f"GRANT ALL ON ALL {kind} IN SCHEMA public TO PUBLIC")
+    ask(server, "ALTER TABLE users OWNER TO postgres")
+    ask(server, f"REVOKE TEMPORARY ON DATABASE {target['database']} FROM PUBLIC, {target['username']}")
+    for check in (True, False):
+        with pytest.raises(TargetError, match="the privilege TEMPORARY on the database .*; users belongs to the role"):
+            run(check, source=source, target=target, types=MS, safety_backup=False)
+
+
 def test_an_application_that_is_writing_is_waited_for(source: Store, target: Store) -> None:
     with psycopg.connect(host=target["host"], user=target["username"], dbname=target["database"]) as application:
         application.execute("INSERT INTO posts_tags SELECT id, 'x' FROM posts")

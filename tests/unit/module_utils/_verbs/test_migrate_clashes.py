@@ -126,24 +126,41 @@ def test_records_without_a_key_are_shown(stores: Stores, kind: str) -> None:
     refused(match, source=source, target=target)
 
 
-@pytest.mark.parametrize(
-    ("rule", "key", "rows"),
-    [
-        ("CREATE UNIQUE INDEX odd ON users (lower(v))", "", [(7, "x", 7)]),
-        ("CREATE UNIQUE INDEX odd ON users (twice(n))", " PRIMARY KEY", []),
-    ],
-)
-def test_what_can_not_be_compared_is_said_in_check_mode(stores: Stores, rule: str, key: str, rows: list[Any]) -> None:
-    source = made(stores("sqlite"), TABLE.replace(" PRIMARY KEY", key), row(1, ("'a'", 1)))
-    target = made(stores("sqlite"), TABLE.replace(" PRIMARY KEY", key))
-    with contextlib.closing(sqlite3.connect(target["path"])) as connection:
-        connection.create_function("twice", 1, lambda value: 2 * value, deterministic=True)
-        connection.execute(rule)
-        connection.executemany("INSERT INTO users VALUES (?, ?, ?)", rows)
-        connection.commit()
+def test_what_can_not_be_compared_is_said_in_check_mode(stores: Stores) -> None:
+    table = TABLE.replace(" PRIMARY KEY", "")
+    source = made(stores("sqlite"), table, row(1, ("'a'", 1)))
+    target = made(stores("sqlite"), table, "CREATE UNIQUE INDEX odd ON users (lower(v))", row(7, ("'x'", 7)))
     said = "Whether the records of users keep to odd is only known when they are written."
     found = run(True, source=source, target=target, on_existing="replace", safety_backup=False)
     assert said in found["warnings"]
+
+
+OWN = [
+    "CREATE TABLE users (id INTEGER PRIMARY KEY, v TEXT, n INTEGER CHECK (twice(n) > 0))",
+    f"{TABLE}; CREATE UNIQUE INDEX odd ON users (twice(n))",
+    f"{TABLE}; CREATE INDEX odd ON users (v COLLATE own)",
+]
+
+
+@pytest.mark.parametrize("table", OWN)
+@pytest.mark.parametrize("of", ["source", "target"])
+def test_what_only_the_application_defines_is_named_by_check_mode(stores: Stores, table: str, of: str) -> None:
+    both = {"source": made(stores("sqlite"), *[TABLE] * (of == "target")), "target": stores("sqlite")}
+    with contextlib.closing(sqlite3.connect(both[of]["path"])) as connection:
+        connection.create_function("twice", 1, lambda value: 2 * value, deterministic=True)
+        connection.create_collation("own", lambda one, other: (one > other) - (one < other))
+        connection.executescript(table)
+        if of == "source":
+            connection.execute(row(1, ("'a'", 1)))
+        connection.commit()
+    if of == "target":
+        made(both["source"], row(1, ("'a'", 1)))
+    before = Path(both["target"]["path"]).read_bytes() if of == "target" else None
+    for check in (True, False):
+        with pytest.raises(TargetError, match="users: no such (function: twice|collation sequence: own)"):
+            run(check, **both, safety_backup=False)
+    found = Path(both["target"]["path"])
+    assert (found.read_bytes() if found.exists() else None) == before
 
 
 def test_blanks_that_a_column_does_not_keep_are_foreseen(stores: Stores, tmp_path: Path) -> None:
