@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
@@ -47,19 +49,45 @@ sys.path.insert(0, str(COLLECTIONS))
 sys.path.insert(0, str(ROOT))  # tests.services
 
 
+# Packages where Python itself may make the difference: what they test runs on both, unless it drives a server.
+ON_BOTH = ("_core", "_stores", "_logs", "_history")
+SERVERS = {"postgresql", "dynoxide_url", "dynamodb_local_url", "ssm_url"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--share", choices=["0", "1"], help="on two Pythons or ansible-cores: what this one of them runs")
+
+
+def shares_of(item: pytest.Item) -> str:
+    """Who runs a test: "0", "1" or "01", for ever the same.
+
+    Tests outside module_utils are for ansible-core, and run on both. Other tests are shared out one by one, so that
+    each Python runs some of nearly every module; those of files that are `once`, file by file, as servers take time.
+    """
+    names, path = getattr(item, "fixturenames", ()), item.nodeid.partition("::")[0]
+    once = item.get_closest_marker("once")
+    if "dynamodb_local_url" in (*names, *re.findall(r"\w+", item.name)):
+        return "0"  # Amazon's server takes seconds to start and is slow; on the other Python, dynoxide stands for it.
+    decides = "/module_utils/" not in path or path.split("/")[3] in ON_BOTH
+    if decides and not once and not SERVERS.intersection(names):
+        return "01"
+    of_file = any(node.get_closest_marker("once") for node in item.listchain()[:-1])
+    return str(zlib.crc32((path if of_file else item.nodeid).encode()) % 2)
+
+
 # "make soak" has so many times the examples of each property test.
 EXAMPLES = int(os.environ.get("EXAMPLES", "1"))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for function in {getattr(item, "function", None) for item in items if EXAMPLES > 1}:
         usual = getattr(function, "_hypothesis_internal_use_settings", None)
         if function is not None and usual is not None:
             function._hypothesis_internal_use_settings = settings(usual, max_examples=usual.max_examples * EXAMPLES)
-    for item in items:
-        # Amazon's server takes seconds to start and is slow; on the other Python, dynoxide stands for it.
-        if "dynamodb_local_url" in getattr(item, "fixturenames", ()) or "dynamodb_local_url" in item.name:
-            item.add_marker(pytest.mark.once)
+    share = config.getoption("share")
+    if share:
+        config.hook.pytest_deselected(items=[item for item in items if share not in shares_of(item)])
+        items[:] = [item for item in items if share in shares_of(item)]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
