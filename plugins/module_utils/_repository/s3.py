@@ -176,7 +176,7 @@ class S3Objects:
     def put(self, key: str, data: bytes) -> None:
         with self.errors("write", key):
             made = small.put(self._client, self._top + key, data)
-        if self._versioning == _ENABLED or self._is_versioned():
+        if self._is_versioned():
             version = self._chosen[key] = made.get("VersionId") or _NO_VERSION
             with self.errors("remove the old versions of", key):
                 remove_all(self._client, [self._top + key], [version, *self._first(key)])
