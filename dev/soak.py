@@ -136,30 +136,31 @@ def first_line(node: ast.stmt) -> int:
 
 
 class Mutants:
-    """All mutants of the packages, with the results that there are."""
+    """All mutants of the files that fit, with the results that there are. Those of all files take minutes to find."""
 
-    def __init__(self, state: Path, tree: Path) -> None:
+    def __init__(self, state: Path, tree: Path, patterns: str) -> None:
         self.tree = tree
         paths = sorted(path for one in PACKAGES for path in (tree / PLUGINS / one).rglob("*.py"))
         self.sources = {str(path.relative_to(tree)): path.read_text(encoding="utf-8") for path in paths}
-        code = hashlib.sha256(json.dumps(self.sources, sort_keys=True).encode()).hexdigest()[:12]
+        names = {path: path.removeprefix(PLUGINS + "/") for path in self.sources}
+        self.wanted = [path for path in names if any(fnmatch.fnmatch(names[path], one) for one in patterns.split())]
+        code = hashlib.sha256(json.dumps([self.sources, self.wanted], sort_keys=True).encode()).hexdigest()[:12]
         file = state / f"mutants-{code}.sqlite"
         self._controlled = file.with_suffix(".controlled")
         new = not file.exists()
         self.db = WorkDB(file, WorkDB.Mode.create)
         if new:
             print("--- finding mutants", file=sys.stderr)
-            init(sorted(map(Path, self.sources)), self.db, {})
+            init(sorted(map(Path, self.wanted)), self.db, {})
 
-    def sample(self, patterns: str, size: int, seed: int) -> list[WorkItem]:
+    def sample(self, size: int, seed: int) -> list[WorkItem]:
         """Places by chance, and at each of them one of its mutants by chance: a `+` has eleven, a condition one."""
-        silent = {path: Silent(source) for path, source in self.sources.items()}
+        silent = {path: Silent(self.sources[path]) for path in self.wanted}
         places: dict[tuple[str, tuple[int, int]], list[WorkItem]] = defaultdict(list)
         for item in self.db.work_items:
             spec = item.mutations[0]
             path, start = str(spec.module_path), tuple(spec.start_pos)
-            wanted = any(fnmatch.fnmatch(path.removeprefix(PLUGINS + "/"), one) for one in patterns.split())
-            if wanted and not silent[path].holds(spec):
+            if not silent[path].holds(spec):
                 places[path, start].append(item)
         chance = random.Random(seed)
         chosen = chance.sample(sorted(places), min(size or len(places), len(places)))
@@ -360,11 +361,11 @@ def main() -> None:
     state, trees = Path(sys.argv[1]), [Path(one) for one in sys.argv[2:]]
     given = {name: os.environ.get(name) or default for name, default in DEFAULTS.items()}
     os.chdir(trees[0])
-    mutants = Mutants(state, trees[0])
+    mutants = Mutants(state, trees[0], given["FILES"])
     end = time.monotonic() + 60 * float(given["MINUTES"])
     start_servers(trees[0])
     known = reach(state, trees, given["TESTS"], end)
-    items = mutants.sample(given["FILES"], int(given["SAMPLE"]), int(given["SEED"]))
+    items = mutants.sample(int(given["SAMPLE"]), int(given["SEED"]))
     results = mutants.results()
     again = given["AGAIN"] == "1"
     left = [
