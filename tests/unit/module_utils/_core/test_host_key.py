@@ -46,3 +46,13 @@ def test_what_is_damaged_is_replaced(state: Path, content: str) -> None:
     (state / "key.json").write_text(content)
     assert host_key.made() == host_key.known()
     assert os.listdir(state) == ["key.json"]
+
+
+def test_the_key_of_another_machine_or_of_another_length_is_none(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host_key.made()
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(host_key, "machine", lambda: b"another")
+        assert host_key.known() is None
+    short = b"short"
+    host_state.write({"key": short.hex(), "machine": host_key._mark(short)}, "key")
+    assert host_key.known() is None

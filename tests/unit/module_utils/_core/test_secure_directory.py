@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core import secure_directory
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import LockTimeout, SourceError, TargetError
 from ansible_collections.day2.ops.plugins.module_utils._core.secure_directory import SecureDirectory, copy_attributes
 
@@ -163,3 +166,29 @@ def test_attributes_are_carried_over(tmp_path: Path) -> None:
     assert (info.st_uid, info.st_gid, info.st_mode & 0o7777) == (65534, 65533, 0o640)
     assert info.st_mtime_ns == 10**18 + 1
     assert os.getxattr(target, "user.comment") == b"kept"
+
+
+def test_without_the_system_call_a_link_is_renamed_and_what_is_there_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_arguments: Any) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(secure_directory, "renameat2", missing)
+    (tmp_path / "content").write_text("content")
+    (tmp_path / "link").symlink_to("content")
+    with SecureDirectory(str(tmp_path)) as directory:
+        directory.rename("link", "moved")
+        with pytest.raises(FileExistsError):
+            directory.rename("content", "moved")
+    assert os.readlink(tmp_path / "moved") == "content"
+    assert sorted(os.listdir(tmp_path)) == ["content", "moved"]
+
+
+def test_where_attributes_are_not_supported_there_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsupported(_path: Any) -> list[str]:
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(os, "listxattr", unsupported)
+    with open(tmp_path / "a", "w+") as one, open(tmp_path / "b", "w+") as other:
+        assert copy_attributes(one.fileno(), other.fileno(), os.fstat(one.fileno())) == []

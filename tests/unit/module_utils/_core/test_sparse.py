@@ -13,6 +13,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.sparse import (
     allocated,
     data_ranges,
     has_holes,
+    is_hollow,
     same_content,
 )
 
@@ -87,3 +88,14 @@ def test_files_of_holes_alone_and_of_nothing(tmp_path: Path) -> None:
             (1 << 20, (1 << 20) + 65536),
             (5 << 20, (5 << 20) + 65536),
         ]
+
+
+@pytest.mark.parametrize(("data", "hollow"), [(1 << 30, False), (1 << 26, True), (0, True)])
+def test_what_has_more_than_a_gibibyte_of_holes_and_hardly_any_data_is_hollow(data: int, hollow: bool) -> None:
+    info = os.stat_result((0, 0, 0, 1, 0, 0, data + (2 << 30), 0, 0, 0), {"st_blocks": data // 512})
+    assert is_hollow(info) is hollow
+
+
+def test_a_gibibyte_of_holes_is_not_yet_hollow() -> None:
+    info = os.stat_result((0, 0, 0, 1, 0, 0, 1 << 30, 0, 0, 0), {"st_blocks": 0})
+    assert is_hollow(info) is False

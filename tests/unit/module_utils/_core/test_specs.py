@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
-from ansible_collections.day2.ops.plugins.module_utils._core.specs import check, secrets_in, unknown
+from ansible_collections.day2.ops.plugins.module_utils._core.specs import MASK, check, masked, secrets_in, unknown
 from ansible_collections.day2.ops.plugins.module_utils._verbs.registry import VERBS, find_verb
 
 SPEC: dict[str, Any] = {
@@ -97,3 +97,8 @@ def _problem(given: dict[str, Any]) -> InvalidRequest:
     with pytest.raises(InvalidRequest) as caught:
         check(SPEC, given)
     return caught.value
+
+
+def test_secrets_are_masked_wherever_they_are() -> None:
+    value = {"hunter2": ["a hunter", 1, None, ("my hunter22",)]}
+    assert masked(value, {"hunter2", "hunter", ""}) == {MASK: [f"a {MASK}", 1, None, [f"my {MASK}2"]]}
