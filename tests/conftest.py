@@ -58,6 +58,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--share", choices=["0", "1"], help="on two Pythons or ansible-cores: what this one of them runs")
 
 
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    share = config.getoption("share")
+    return [f"share {share}: tests that need not run on both are shared out (tests/conftest.py)"] if share else []
+
+
 def shares_of(item: pytest.Item) -> str:
     """Who runs a test: "0", "1" or "01", for ever the same.
 
