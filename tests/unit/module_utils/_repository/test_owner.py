@@ -54,7 +54,8 @@ def test_owners_in_words() -> None:
 
 
 def test_the_name_of_this_host() -> None:
-    assert this_host("hawk1") == "hawk1"
+    for name in ("hawk1", "hawk 1"):
+        assert this_host(name) == name
     assert this_host()
     for name in ("", " ", "hawk\n1", "hawk\x1f1"):
         with pytest.raises(InvalidRequest):
