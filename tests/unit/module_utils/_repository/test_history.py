@@ -12,9 +12,11 @@ from typing import Any, Optional
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core import host_state
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import DamagedBackup, RepositoryError
 from ansible_collections.day2.ops.plugins.module_utils._core.units import format_time
 from ansible_collections.day2.ops.plugins.module_utils._repository.directory import DirectoryRepository
+from ansible_collections.day2.ops.plugins.module_utils._repository.envelope import Envelope
 from ansible_collections.day2.ops.plugins.module_utils._repository.history import (
     CONFIRMED,
     VERIFIED,
@@ -23,9 +25,11 @@ from ansible_collections.day2.ops.plugins.module_utils._repository.history impor
     read_history,
     remember_confirmed,
     remember_verified,
+    retained,
     select,
 )
 from ansible_collections.day2.ops.plugins.module_utils._repository.manifest import SAFETY, Manifest, sums_of
+from ansible_collections.day2.ops.plugins.module_utils._repository.retention import Keep
 from tests.unit.module_utils._repository.test_manifest import MANIFEST
 
 NOON = datetime(2025, 6, 30, 12, tzinfo=timezone.utc)
@@ -221,3 +225,13 @@ def test_what_is_remembered_is_read_and_goes_with_its_backup(repository: Directo
         remember_confirmed(repository, "app", second, NOON)
         remember_verified(repository, "app", {}, NOON)
     assert list(repository.read_state("app", CONFIRMED)) == list(repository.read_state("app", VERIFIED)) == [second]
+
+
+def test_what_may_have_a_tag_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / "state"))
+    envelope = Envelope("another host's", "", (), ("a mark",), "", "", None, ())
+    closed = [made(second, sources=(), tags=(), envelope=envelope) for second in (0, 1)]
+    plain, newest = made(2, tags=("nightly",)), made(3)
+    decided = retained(history(*map(entry, (*closed, plain, newest))), Keep(last=1, tags=(frozenset({"release"}),)))
+    kept = {one.id for one in decided if one.reasons}
+    assert kept == {newest.id, *(one.id for one in closed)}
