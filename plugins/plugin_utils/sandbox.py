@@ -190,7 +190,7 @@ def _places(arguments: Mapping[str, Any]) -> Iterator[str]:
         nested += arguments.get(name) or []
     nested.append(arguments.get("target"))
     yield arguments.get("repository", "")
-    for name in ("rejects", "history"):  # files of migrate and of store_info
+    for name in ("rejects", "history", "export"):  # files of migrate, of store_info and of log_report
         if isinstance(arguments.get(name), str):
             yield arguments[name]
     for one in nested:

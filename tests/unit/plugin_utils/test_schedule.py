@@ -179,6 +179,11 @@ def test_units() -> None:
             {"store": {"type": "sqlite", "path": "/srv/a/x.db"}, "history": "/srv/b/sizes.db"},
             ["-/srv/b"],
         ),
+        (
+            "log_report",
+            {"source": {"type": "sqlite", "path": "/srv/a/x.db"}, "collection": "c", "export": "/srv/b/x.jsonl"},
+            ["-/srv/b"],
+        ),
         ("retention", {"journald": {"system_max_use": "1G"}}, ["-/etc/systemd"]),
         ("health_check", {"checks": [], "report": [{"format": "json", "path": "/srv/www/h.json"}]}, ["-/srv/www"]),
     ],
