@@ -124,8 +124,6 @@ class SqliteProbe(BaseProbe):
             found = str(connection.execute(f"PRAGMA {name}").fetchone()[0]).lower()
             if name == "auto_vacuum":
                 found = _SETTINGS[name][int(found)]
-            if name == "journal_mode" and found != "wal":
-                found = "delete"
             same = found == value.lower() if _SETTINGS[name] else int(found) == int(value)
             if not same:
                 finding.problem(f"{name} of {path} is {found}, not {value}")

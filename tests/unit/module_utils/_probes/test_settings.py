@@ -36,6 +36,8 @@ def test_owner_and_mode_of_a_file(check: Check, tmp_path: Path) -> None:
     assert f"{path} has the mode 0640, which allows more than 0600" in result["message"]
     assert f"the owner of {path} is " in result["message"]
     assert "not no-such-group" in result["message"]
+    path.chmod(0o607)  # a smaller number, and more for others
+    assert "allows more than 0750" in check("file", path=str(path), max_mode="0750")["message"]
     path.chmod(0o4600)  # set-user-ID is more than 0600
     assert "allows more" in check("file", path=str(path), max_mode="0600")["message"]
 
