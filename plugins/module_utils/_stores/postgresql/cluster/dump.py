@@ -26,7 +26,7 @@ from . import archive, catalog
 from .databases import folder
 from .follow import Follower
 from .hold import TRIES, Held, Locked, hold, locked
-from .identity import Sums, Table, data_digest, large_objects, relation, table_sums
+from .identity import Sums, data_digest, large_objects, relation, table_sums
 from .programs import version_of
 from .selection import Selection
 from .server import Server, failed
@@ -48,10 +48,12 @@ class Dumped(NamedTuple):
 
 
 class _Data(NamedTuple):
-    """The data that our own session has read."""
+    """What our own session has read."""
 
     sums: dict[tuple[str, str], Sums]
     objects: Sums
+    details: dict[str, Any]
+    notes: tuple[str, ...]
 
 
 def dump(server: Server, database: str, sink: Sink, selection: Selection, jobs: int) -> Dumped:
@@ -79,36 +81,35 @@ def dump(server: Server, database: str, sink: Sink, selection: Selection, jobs: 
 
 def _dump(server: Server, held: Held, follower: Follower, selection: Selection, jobs: int) -> Dumped:
     database = held.database
-    with errors(SourceError, f"Can't read the database {database}"):
-        details, notes = _about(held, selection)
     tables, without = selection.divide(held.tables)
     address = server.conninfo(database, follower.sink.scratch)
-    jobs = 1 if details["bytes"] < _SMALL_DATABASE else jobs
     with errors(SourceError, f"Can't read the database {database}"):
+        size = catalog.size(held.connection)
+        jobs = 1 if size < _SMALL_DATABASE else jobs
         left_out = _as_stored(held.connection, [relation(*one[:2]) for one in (*without, *held.unreadable)])
     argv = _command(server, address, held.snapshot, jobs, left_out)
     follower.sink.progress.start(f"Backing up the database {database} of {server.shown}", None, "bytes")
-    with _reading(held.connection, tables, database) as data:
+    with _reading(held, selection, size) as data:
         _run(server, [*argv, "-f", follower.directory], follower, held, data)
         read = data.result()
     with errors(SourceError, "The session that held the snapshot has ended"):
         held.connection.execute("ROLLBACK")
-    details.update(_identity(server, follower.directory, read))
+    details = {**read.details, **_identity(server, follower.directory, read)}
     if len(tables) > _MANY_TABLES:
         with open(os.path.join(follower.directory, "sums.json"), "w", encoding="utf-8") as handle:
             json.dump(details["sums"], handle)
         details["sums"] = None
     follower.finish()
     counts = tuple(Collection(f"{database}.{one.shown}", read.sums[one.schema, one.name][0]) for one in tables)
-    return Dumped(details, counts, notes)
+    return Dumped(details, counts, read.notes)
 
 
-def _about(held: Held, selection: Selection) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _about(held: Held, selection: Selection, size: int) -> tuple[dict[str, Any], tuple[str, ...]]:
     foreign = catalog.foreign_tables(held.connection)
     details = {
         "properties": catalog.properties(held.connection),
         "requires": catalog.requirements(held.connection),
-        "bytes": catalog.size(held.connection),
+        "bytes": size,
         "server_version": held.connection.info.server_version,
         "left_out": foreign,
         "unlogged": [one.shown for one in held.tables if one.persistence == "u"],
@@ -127,12 +128,14 @@ def _about(held: Held, selection: Selection) -> tuple[dict[str, Any], tuple[str,
 def _identity(server: Server, directory: str, read: _Data) -> dict[str, Any]:
     """What the data and the schema are, from our session and from the archive."""
     sums = [[*name, *found] for name, found in sorted(read.sums.items())]
-    sequences = [list(one) for one in archive.sequences(server, directory, os.path.dirname(directory))]
+    with ThreadPoolExecutor(1, "day2-schema") as pool:
+        schema = pool.submit(archive.schema_text, server, directory)
+        sequences = [list(one) for one in archive.sequences(server, directory, os.path.dirname(directory))]
     return {
         "sums": sums,
         "sequences": sequences,
         "large_objects": list(read.objects),
-        "schema_sha256": hashlib.sha256(archive.schema_text(server, directory)).hexdigest(),
+        "schema_sha256": hashlib.sha256(schema.result()).hexdigest(),
         "data_digest": data_digest(sums, sequences, read.objects),
         "pg_dump_version": version_of(server.program("pg_dump")),
     }
@@ -207,13 +210,15 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def _reading(connection: Any, tables: Sequence[Table], database: str) -> Iterator[Future[_Data]]:
-    """Read the digests in a thread. Leaving the block early cancels the query."""
-    stopped = threading.Event()
+def _reading(held: Held, selection: Selection, size: int) -> Iterator[Future[_Data]]:
+    """Read the digests, and what the server must have, in a thread. Leaving the block early cancels the query."""
+    connection, stopped = held.connection, threading.Event()
+    tables = selection.divide(held.tables)[0]
 
     def read() -> _Data:
-        with errors(SourceError, f"Can't read the database {database}"):
-            return _Data(table_sums(connection, tables, stopped.is_set), large_objects(connection))
+        with errors(SourceError, f"Can't read the database {held.database}"):
+            about = _about(held, selection, size)
+            return _Data(table_sums(connection, tables, stopped.is_set), large_objects(connection), *about)
 
     with ThreadPoolExecutor(1, "day2-digest") as pool:
         future = pool.submit(read)

@@ -40,10 +40,7 @@ class Table(NamedTuple):
 # What pg_dump dumps the rows of: ordinary tables and leaf partitions outside the schemas of the system. A table of an
 # extension only if the extension has registered it; those of users in a schema of an extension are theirs. (Foreign
 # tables, partitioned tables and views have no rows.)
-_TABLES = """
-SELECT n.nspname::text, c.relname::text, c.relpersistence::text, coalesce(x.condition, ''), c.oid::bigint,
-  (SELECT json_agg(a.attname ORDER BY a.attnum) FILTER (WHERE a.attgenerated = '') FROM pg_catalog.pg_attribute a
-   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped HAVING bool_or(a.attgenerated <> ''))
+_HAVE_ROWS = """
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN (SELECT unnest(extconfig) AS oid, unnest(extcondition) AS condition FROM pg_catalog.pg_extension) x
   ON x.oid = c.oid
@@ -51,6 +48,12 @@ WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.
 AND (x.oid IS NOT NULL OR NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.deptype = 'e' AND
   d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid))
 ORDER BY 1, 2"""
+_NAMES = f"SELECT n.nspname::text, c.relname::text, c.oid::bigint {_HAVE_ROWS}"
+_TABLES = f"""
+SELECT n.nspname::text, c.relname::text, c.relpersistence::text, coalesce(x.condition, ''), c.oid::bigint,
+  (SELECT json_agg(a.attname ORDER BY a.attnum) FILTER (WHERE a.attgenerated = '') FROM pg_catalog.pg_attribute a
+   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped HAVING bool_or(a.attgenerated <> ''))
+{_HAVE_ROWS}"""
 _ROWS = "count(*), coalesce(sum(hashtextextended(x, 1)), 0)::text, coalesce(sum(hashtextextended(x, 2)), 0)::text"
 # `t.*` is the row even where a column is called t. Its text is not a cast, as the owner of a table can define one.
 _TEXT = "textin(record_out(%s))"
@@ -68,6 +71,11 @@ _OBJECTS = f"SELECT {_ROWS} FROM (SELECT oid || ' ' || encode(lo_get(oid), 'hex'
 def relation(schema: str, name: str) -> str:
     """The name of a relation, quoted for SQL."""
     return f"{identifier(schema)}.{identifier(name)}"
+
+
+def list_names(connection: Any) -> list[tuple[str, str, int]]:
+    """Schema, name and oid of the same tables, in the same order: this takes half the time."""
+    return [(schema, name, oid) for schema, name, oid in connection.execute(_NAMES).fetchall()]
 
 
 def list_tables(connection: Any) -> list[Table]:
