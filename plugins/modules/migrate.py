@@ -144,9 +144,12 @@ options:
       - A database that is newer than the list, a version that was edited after it was applied, and an unapplied version
         below the newest applied one are errors. Versions that have been applied everywhere can be removed from the
         list.
-      - A database that has tables is backed up first, see O(safety_backup). O(state=reverted) then restores an SQLite
-        database completely. For PostgreSQL, it restores the records, and leaves the columns as the steps have changed
-        them.
+      - A database that has tables is backed up first, see O(safety_backup), and O(state=reverted) then restores it
+        completely. For PostgreSQL, this requires what M(day2.ops.restore) requires of the user to replace a database
+        (read all of it, C(CREATEDB), the privileges of its owner), the programs C(pg_dump) and C(pg_restore), and that
+        no other schema of the database is in use. Otherwise, a warning names what is missing, and O(state=reverted)
+        restores only the records of O(target.schema), as long as their columns are there.
+      - To replace a database of PostgreSQL, O(state=reverted) requires that nobody is connected to it.
     type: list
     elements: dict
     suboptions:
@@ -185,7 +188,7 @@ options:
       - If the target has records, back it up to O(repository), with C(kind=safety), before anything is written. Safety
         backups are never removed automatically.
       - JSON and SQLite are backed up as with M(day2.ops.backup). PostgreSQL and DynamoDB are backed up as JSON lines
-        with their schema.
+        with their schema, which only requires permission to read it; but see O(schema).
     type: bool
     default: true
   repository:
@@ -452,6 +455,13 @@ schema:
       type: list
       elements: int
       sample: []
+    safety_backup:
+      description:
+        - What the safety backup contains, V(database) if it is all of the database, V(tables) if it is the records of
+          the schema.
+        - V(null) if none is made.
+      type: str
+      sample: database
 report:
   description: The result as lines to display.
   type: list

@@ -24,6 +24,7 @@ from ..arguments import NamedStore
 from ..snapshots import Taken, check_apart, files_of, publish, take
 from ..space import check_space, size_of
 from .way_back import with_way, without_data
+from .whole import database_of
 
 
 class Safety(NamedTuple):
@@ -35,11 +36,14 @@ class Safety(NamedTuple):
     lock_timeout: str
 
 
-def store_of(target: TargetStore, options: Mapping[str, Any]) -> Store:
-    """The target as a store that can be backed up."""
+def store_of(target: TargetStore, options: Mapping[str, Any], *, whole: bool = False) -> Store:
+    """The target as a store that can be backed up.
+
+    :param whole: of a server, the whole database and not only the records.
+    """
     if has_path(options["type"]):
         return open_store({"type": options["type"], "path": options["path"]})
-    return ExportStore(target)
+    return open_store(database_of(options)) if whole else ExportStore(target)
 
 
 def save(
@@ -50,11 +54,13 @@ def save(
     progress: Progress,
     *,
     data: bool,
+    whole: bool = False,
 ) -> Manifest:
     """Publish a safety backup whose manifest says how the collections of the target are restored.
 
     :param way: as in `WayBack`.
     :param data: include the content of the target.
+    :param whole: see `store_of`.
     """
     name = os.path.basename(options.get("path") or target.type)
     compression, _note = choose(safety.compression)
@@ -62,27 +68,18 @@ def save(
     with safety.repository.stage(safety.name, now) as staging:
         files = files_of(safety.repository, staging, compression)
         if data:
-            taken = _taken(safety, target, name, options, files=files, progress=progress)
+            store = store_of(target, options, whole=whole)
+            taken = _taken(safety, target, NamedStore(name, store, store.path), files=files, progress=progress)
         else:
             taken = without_data(target, name, options.get("path") or target.location)
         taken = taken._replace(part=with_way(safety.repository, safety.name, taken.part, target, way))
         return publish(safety.repository, files, safety.name, [taken], created=now, started=now, kind=SAFETY)
 
 
-def _taken(
-    safety: Safety,
-    target: TargetStore,
-    name: str,
-    options: Mapping[str, Any],
-    *,
-    files: Files,
-    progress: Progress,
-) -> Taken:
+def _taken(safety: Safety, target: TargetStore, entry: NamedStore, *, files: Files, progress: Progress) -> Taken:
     if target.type == "sqlite":
         target.end_reading()  # the backup opens the same file, which would drop its locks
-    store = store_of(target, options)
-    entry = NamedStore(name, store, store.path)
-    check_apart(safety.repository, [entry] if options.get("path") else [])
+    check_apart(safety.repository, [entry])
     progress.start(f"Backing up {target.location}", unit="bytes")
     return take([entry], files=files, scratch="", progress=progress)[0]
 

@@ -130,15 +130,14 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     keys = {one["collection"]: one["fields"] for one in params["primary_keys"] or ()}
     with contextlib.ExitStack() as stack:
         stack.enter_context(seldom_collected())
-        # a restore takes the lock itself
-        restores = params["state"] == "reverted" and params["target"].get("path")
+        workers = params["workers"] or usual_number()
+        restores = _restores(request, keys, workers)
         repository = request.repository
         if repository is not None and not restores:
             repository.check_writable(request.name)
             check_encrypted(repository, request.name)
             if not check:
                 stack.enter_context(repository.lock(request.name, "migrate", duration(params["lock_timeout"])))
-        workers = params["workers"] or usual_number()
         target = stack.enter_context(open_target(params["target"], keys, workers))
         if not restores:
             target.check_state()
@@ -161,6 +160,19 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
             result = _migrate(request, source, target, check=check, scratch=scratch, progress=progress)
     result["duration_s"] = round(time.monotonic() - began, 3)
     return result
+
+
+def _restores(request: MigrateRequest, keys: Mapping[str, list[str]], workers: int) -> bool:
+    """Whether it is `restore` that does it all, and takes the lock itself."""
+    params = request.params
+    if params["state"] != "reverted" or request.repository is None:
+        return False
+    if params["target"].get("path"):
+        return True
+    from .whole import restores_database
+
+    with open_target(params["target"], keys, workers) as target:
+        return restores_database(request.repository, request.name, target)
 
 
 def _check_rejects(request: MigrateRequest, params: Mapping[str, Any]) -> None:

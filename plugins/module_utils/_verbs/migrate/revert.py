@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, Optional
 
 from ..._core.errors import TargetError
 from ..._core.progress import Progress
@@ -32,7 +32,8 @@ from .backup import Safety
 from .checkpoint import CREATED, DECLINED, EMPTY, states_of
 from .compare import compare, delete, places_of
 from .lock import lock_target
-from .way_back import WORDS, WayBack, newest_way_back
+from .way_back import THIS, WORDS, WayBack, newest_way_back
+from .whole import database_of, is_whole
 
 
 def revert(
@@ -57,11 +58,16 @@ def revert(
             "restored.",
             "Nothing was changed. Restore another backup of the target.",
         )
+    database = way.whole == THIS and is_whole(way.manifest.sources[0])
     if way.whole:
         way = _of_all(way, target)
     _check_created(target, way)
     backups = way.backups()
-    if has_path(params["target"]["type"]) and backups:
+    if database:
+        target.__exit__(None, None, None)  # the database that is replaced has no sessions
+        store = database_of(params["target"])
+        changed, diff = _restore_one(safety, way.manifest.id, None, store, params, check=check, progress=progress)
+    elif has_path(params["target"]["type"]) and backups:
         changed, diff = _restore(safety, target, way, params, check=check, progress=progress)
     else:
         changed, diff = _import(safety, target, way, params, check=check, progress=progress)
@@ -111,33 +117,53 @@ def _restore(
     whole = list(backups) == [way.manifest.id] and _covers(target, way)
     changed, before, after = False, "", ""
     for backup, names in backups.items():
-        result = restore.run(
-            {
-                **{name: one.get("default") for name, one in restore.ARGUMENTS["argument_spec"].items()},
-                "name": safety.name,
-                "repository": params["repository"],
-                **{option: params[option] for option in ACCESS},
-                "lock_for": params["lock_for"],
-                "lock_mode": params["lock_mode"],
-                **{name: params[name] for name in (*IDENTITY, *ENCRYPTION)},
-                "lock_timeout": safety.lock_timeout,
-                "target": {"type": options["type"], "path": options["path"]},
-                "backup": backup,
-                "only": None if whole else names,
-                "on_existing": "replace",
-            },
-            check,
-            progress,
-        )
-        changed = changed or bool(result["changed"])
-        before, after = before + result["diff"]["before"], after + result["diff"]["after"]
+        store = {"type": options["type"], "path": options["path"]}
+        only = None if whole else names
+        own, diff = _restore_one(safety, backup, only, store, params, check=check, progress=progress)
+        changed = changed or own
+        before, after = before + diff["before"], after + diff["after"]
     target.end_reading()
     # one backup alone has no collection that the migration made, and those that were empty as they were
     rest = way._replace(ways={} if whole else {name: one for name, one in way.ways.items() if one in WORDS})
     more, diff = _import(safety, target, rest, params, check=check, progress=progress, names=list(way.ways))
     changed = changed or more
     before, after = before + diff["before"], after + diff["after"]
-    return changed, {"before_header": "now", "after_header": "before the migration", "before": before, "after": after}
+    return changed, {**_HEADERS, "before": before, "after": after}
+
+
+_HEADERS = {"before_header": "now", "after_header": "before the migration"}
+
+
+def _restore_one(
+    safety: Safety,
+    backup: str,
+    only: Optional[Sequence[str]],
+    store: Mapping[str, Any],
+    params: Mapping[str, Any],
+    *,
+    check: bool,
+    progress: Progress,
+) -> tuple[bool, dict[str, str]]:
+    """Restore from one backup, as the verb does."""
+    result = restore.run(
+        {
+            **{name: one.get("default") for name, one in restore.ARGUMENTS["argument_spec"].items()},
+            "name": safety.name,
+            "repository": params["repository"],
+            **{option: params[option] for option in ACCESS},
+            "lock_for": params["lock_for"],
+            "lock_mode": params["lock_mode"],
+            **{name: params[name] for name in (*IDENTITY, *ENCRYPTION)},
+            "lock_timeout": safety.lock_timeout,
+            "target": store,
+            "backup": backup,
+            "only": only,
+            "on_existing": "replace",
+        },
+        check,
+        progress,
+    )
+    return bool(result["changed"]), {**_HEADERS, **{side: result["diff"][side] for side in ("before", "after")}}
 
 
 def _of_all(way: WayBack, target: TargetStore) -> WayBack:

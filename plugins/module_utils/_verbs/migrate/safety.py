@@ -94,12 +94,14 @@ def saved(
     *,
     always: bool = False,
     whole: str = "",
+    database: bool = False,
     written: Optional[Mapping[str, Sequence[int]]] = None,
 ) -> Saved:
     """Publish the way back, with the content of the target if a collection needs it.
 
     :param ways: as in `WayBack`, like `whole` and `written`.
     :param always: save the content of the target, whatever the ways are.
+    :param database: save the whole database, not only the records.
     """
     data = request.params["safety_backup"] and (always or THIS in ways.values() or whole == THIS)
     if data:
@@ -110,7 +112,8 @@ def saved(
 
     way = {"collections": dict(ways), "written": dict(written or {}), **({"whole": whole} if whole else {})}
     try:
-        manifest = save(safety_of(request), target, request.params["target"], way, progress, data=data)
+        options = request.params["target"]
+        manifest = save(safety_of(request), target, options, way, progress, data=data, whole=database)
     except SourceError as exc:
         raise TargetError(f"The safety backup of the target failed: {exc.message}", "Nothing was changed.") from exc
     return Saved(str(manifest.id), data)

@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from ..._core.errors import InvalidRequest, SourceError, TargetError
 from ..._core.progress import Progress
 from ..._stores.records.store import TargetStore
 from ..._stores.records.versions import TABLE, Step, Versioned, shown, steps_from
+from ..._stores.registry import has_path
 from .plan import MigrateRequest
-from .safety import saved, ways_of
+from .safety import check_repository, saved, ways_of
+from .way_back import THIS
+from .whole import DATABASE, kind_of
 
 
 def run_schema(request: MigrateRequest, target: TargetStore, check: bool, progress: Progress) -> dict[str, Any]:
@@ -31,14 +34,41 @@ def run_schema(request: MigrateRequest, target: TargetStore, check: bool, progre
     baseline = 0 if applied else request.params["schema_baseline"]
     before = max(applied, default=min(baseline, steps[-1].version))
     pending = [step for step in steps if step.version not in applied]
-    safety = None
-    taken = pending
-    if pending and not check:
-        infos = target.collections()
-        if any(step.version > baseline for step in pending):
-            safety = saved(request, target, {}, progress, whole=ways_of(request, {"": bool(infos)})[""]).backup
-        taken = _take(target, pending, baseline, progress)
+    safety = _Safety()
+    if any(step.version > baseline for step in pending):
+        safety = _saved(request, target, check, progress)
+    taken = pending if check or not pending else _take(target, pending, baseline, progress)
     return _report(target.location, steps, pending, taken, before=before, baseline=baseline, safety=safety, check=check)
+
+
+class _Safety(NamedTuple):
+    """The safety backup, what it has ("": there is none), and why it has not all of the database."""
+
+    id: Optional[str] = None
+    kind: str = ""
+    why: str = ""
+
+    def warnings(self, check: bool) -> list[str]:
+        if not self.why:
+            return []
+        words = (
+            f"The safety backup {'would have' if check else 'has'} only the records of the schema: {self.why}. "
+            f"state=reverted {'would restore' if check else 'restores'} no columns, views and functions that the "
+            "steps change."
+        )
+        return [words]
+
+
+def _saved(request: MigrateRequest, target: TargetStore, check: bool, progress: Progress) -> _Safety:
+    """Back the database up before it is changed. Check mode only tells how."""
+    whole = ways_of(request, {"": bool(target.collections())})[""]
+    if whole != THIS:
+        return _Safety(None if check else saved(request, target, {}, progress, whole=whole).backup)
+    check_repository(request, target)
+    kind, why = kind_of(request.params["target"])
+    database = kind == DATABASE and not has_path(target.type)
+    backup = None if check else saved(request, target, {}, progress, whole=whole, database=database).backup
+    return _Safety(backup, kind, why)
 
 
 def _check(location: str, steps: list[Step], applied: dict[int, str]) -> None:
@@ -93,7 +123,7 @@ def _report(
     *,
     before: int,
     baseline: int,
-    safety: Optional[str],
+    safety: _Safety,
     check: bool,
 ) -> dict[str, Any]:
     newest = steps[-1].version
@@ -112,8 +142,9 @@ def _report(
             "version": before if check else newest,
             "applied": [] if check else [step.version for step in taken],
             "pending": [step.version for step in pending] if check else [],
+            "safety_backup": safety.kind or None,
         },
-        "safety_backup": safety,
+        "safety_backup": safety.id,
         "diff": {
             "before_header": location,
             "after_header": location,
@@ -125,5 +156,5 @@ def _report(
                 for text in (step.statements if step.version > baseline else step.statements[:1])
             ),
         },
-        "warnings": [],
+        "warnings": safety.warnings(check),
     }

@@ -151,7 +151,7 @@ def _in_use(name: str, found: Sequence[str]) -> TargetError:
     shown = ", ".join(found[:10]) + (f" and {len(found) - 10} more" if len(found) > 10 else "")
     return TargetError(
         f"The database {name} is in use by {shown}.",
-        "Stop the application, or set disconnect=true to end its connections at the moment of the replacement.",
+        "Stop the application, or have restore end its connections at the moment of the replacement (disconnect=true).",
     )
 
 
