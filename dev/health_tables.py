@@ -22,11 +22,11 @@ def tables() -> str:
     """All of them, in Markdown."""
     from importlib import import_module
 
-    registry = import_module(BASE + "._probes.registry").PROBES
+    registry = import_module(BASE + "._probes.registry")
     options = import_module(BASE + "._probes.options")
     parts = ["### All types\n\n" + _options(_common(), options)]
-    for name in sorted(registry):
-        probe = registry[name]()
+    for name in sorted(registry.PROBES):
+        probe = registry.find_probe(name)
         text = f"### {name}\n\n{probe.SUMMARY}\n\n" + _options(probe.OPTIONS, options) + _limits(probe.LIMITS, options)
         if probe.ON_TIMEOUT != "critical":
             text += "\nOn timeout, the check is `unknown`.\n"

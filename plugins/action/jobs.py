@@ -10,7 +10,7 @@ from ansible import constants as C
 from ansible.plugins.loader import module_loader
 
 from ansible_collections.day2.ops.plugins.module_utils._verbs.jobs import echo
-from ansible_collections.day2.ops.plugins.plugin_utils.job_payload import named_verbs, payload
+from ansible_collections.day2.ops.plugins.plugin_utils.payload import jobs_payload
 from ansible_collections.day2.ops.plugins.plugin_utils.progress import ProgressActionBase
 
 
@@ -28,7 +28,7 @@ class ActionModule(ProgressActionBase):
     def _execute_module(self, module_name: Optional[str] = None, **options: Any) -> dict[str, Any]:
         if module_name is None:
             source = Path(__file__).parents[1] / "modules" / "jobs.py"
-            path = payload(source, named_verbs(self._task.args.get("jobs")), Path(C.DEFAULT_LOCAL_TMP))
+            path = jobs_payload(source, self._task.args.get("jobs"), Path(C.DEFAULT_LOCAL_TMP))
             module_loader.add_directory(str(path.parent))
             module_name = path.stem
         result: dict[str, Any] = super()._execute_module(module_name=module_name, **options)

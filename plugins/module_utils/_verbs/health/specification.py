@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 from ..._core.errors import InvalidRequest
 from ..._probes.base import Option, Probe
 from ..._probes.options import parse, parse_limits
-from ..._probes.registry import PROBES
+from ..._probes.registry import PROBES, find_probe
 
 if TYPE_CHECKING:
     from .windows import Window
@@ -114,7 +114,7 @@ def _read(given: Mapping[str, Any], defaults: Mapping[str, Any], problems: list[
     if kind not in PROBES:
         return None
     try:
-        probe_type = PROBES[kind]()
+        probe_type = find_probe(kind)
         limits = [name for limit in probe_type.LIMITS for name in limit.options]
         foreign = [
             name for name in given if name not in COMMON and name not in probe_type.OPTIONS and name not in limits

@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
 from ansible_collections.day2.ops.plugins.module_utils._core.outcome import STATUSES
-from ansible_collections.day2.ops.plugins.module_utils._probes.registry import PROBES
+from ansible_collections.day2.ops.plugins.module_utils._probes.registry import PROBES, find_probe
 
 Check = Callable[..., dict[str, Any]]
 # What is secret, and so long that nothing else can hold it by chance.
@@ -120,7 +120,7 @@ def test_what_is_missing_or_unknown_among_the_options_is_named(check: Check, now
     options = MISSING[kind](nowhere)
     with pytest.raises(InvalidRequest, match="no_such_option"):
         check(kind, **options, no_such_option=1)
-    for name in (name for name, option in PROBES[kind]().OPTIONS.items() if option.required):
+    for name in (name for name, option in find_probe(kind).OPTIONS.items() if option.required):
         with pytest.raises(InvalidRequest, match=name):
             check(kind, **{other: value for other, value in options.items() if other != name})
         with pytest.raises(InvalidRequest, match=name):

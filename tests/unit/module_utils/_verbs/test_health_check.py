@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled, InvalidRequest
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-from ansible_collections.day2.ops.plugins.module_utils._probes.registry import PROBES
+from ansible_collections.day2.ops.plugins.module_utils._probes.registry import PROBES, find_probe
 from ansible_collections.day2.ops.plugins.module_utils._verbs.health import check as health_check
 from ansible_collections.day2.ops.plugins.module_utils._verbs.health.specification import read_checks
 from tests.unit.module_utils._verbs.checks import command, run, statuses
@@ -250,7 +250,7 @@ def test_what_the_system_said_is_the_message(monkeypatch: pytest.MonkeyPatch, er
     def refused(*_args: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(PROBES["disk"](), "run", refused)
+    monkeypatch.setattr(find_probe("disk"), "run", refused)
     (check,) = run([{"name": "d", "type": "disk", "path": "/"}], fail_on="never")["checks"]
     assert (check["status"], check["message"]) == ("unknown", message)
 
@@ -259,7 +259,7 @@ def test_a_bug_in_a_probe_is_that_check_s_answer_alone(monkeypatch: pytest.Monke
     def broken(*_args: Any) -> Any:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr(PROBES["disk"](), "run", broken)
+    monkeypatch.setattr(find_probe("disk"), "run", broken)
     result = run([{"name": "d", "type": "disk", "path": "/"}, command("c", "true")], fail_on="never")
     assert statuses(result) == {"d": "unknown", "c": "ok"}
     assert result["checks"][0]["message"] == "the probe failed: ZeroDivisionError: oops"
