@@ -20,7 +20,8 @@ options:
       repository:
         description:
           - Where the backups are, a directory, C(s3://bucket/prefix) for a bucket of S3 or of a server that speaks its
-            protocol (see O(from.s3)), or C(rclone:REMOTE:path) (see O(from.rclone)).
+            protocol (see O(from.s3)), or C(rclone:REMOTE:path) (see O(from.rclone)). With O(from.engine=restic), a
+            repository of restic.
         type: path
         required: true
       s3:
@@ -125,8 +126,8 @@ options:
             encrypts everything with one password. This is useful for trees and documents that grow, of which many
             backups are kept.
           - With V(restic), recovery requires restic and the password, the data is copied to C(TMPDIR) (or C(/var/tmp))
-            first, and O(day2.ops.backup#module:encrypt_to), O(day2.ops.backup#module:lock_for),
-            O(day2.ops.backup#module:compression) and O(day2.ops.backup#module:copy_to) cannot be used.
+            first, and O(day2.ops.backup#module:encrypt_to), O(day2.ops.backup#module:lock_for) and
+            O(day2.ops.backup#module:compression) cannot be used.
         type: str
         choices: [day2, restic]
         default: day2
@@ -177,7 +178,8 @@ options:
       repository:
         description:
           - Where the copies are, a directory, C(s3://bucket/prefix) for a bucket of S3 or of a server that speaks its
-            protocol (see O(to.s3)), or C(rclone:REMOTE:path) (see O(to.rclone)).
+            protocol (see O(to.s3)), or C(rclone:REMOTE:path) (see O(to.rclone)). With O(to.engine=restic), a repository
+            of restic, in which a copy is stored with the compression that the backup has.
           - A directory of the host that does not exist is created with mode V(0700). A bucket, or a path of a remote,
             is never created.
         type: path
@@ -277,6 +279,38 @@ options:
             description:
               - File with the certificates of the authorities that are trusted, if the system does not trust them.
             type: path
+      engine:
+        description:
+          - V(day2) keeps each backup as files of its own, which standard tools can read.
+          - V(restic) keeps backups as snapshots of restic. It stores equal parts of different backups only once, and
+            encrypts everything with one password. This is useful for trees and documents that grow, of which many
+            backups are kept.
+          - With V(restic), recovery requires restic and the password, the data is copied to C(TMPDIR) (or C(/var/tmp))
+            first, and O(day2.ops.backup#module:encrypt_to), O(day2.ops.backup#module:lock_for) and
+            O(day2.ops.backup#module:compression) cannot be used.
+        type: str
+        choices: [day2, restic]
+        default: day2
+      restic:
+        description:
+          - Access to a repository of restic, with O(to.engine=restic). One of O(to.restic.password) and
+            O(to.restic.password_file) is required.
+          - This requires the program C(restic), 0.14 or newer, on the host.
+        type: dict
+        suboptions:
+          password:
+            description:
+              - Password of the repository. It is passed to restic through a pipe and never shown. Without it, the
+                backups are lost.
+            type: str
+          password_file:
+            description: File on the host with the password.
+            type: path
+          environment:
+            description:
+              - Environment variables for restic, such as the credentials of its back ends (C(B2_ACCOUNT_ID),
+                C(RESTIC_REST_USERNAME), …). They are never shown.
+            type: dict
       names_key:
         description:
           - Hide the names of backup sets from those who can read the repository, but have no identity. A set is then
@@ -405,7 +439,9 @@ options:
       repository:
         description:
           - Where the copies are, a directory, C(s3://bucket/prefix) for a bucket of S3 or of a server that speaks its
-            protocol (see O(copy_to[].s3)), or C(rclone:REMOTE:path) (see O(copy_to[].rclone)).
+            protocol (see O(copy_to[].s3)), or C(rclone:REMOTE:path) (see O(copy_to[].rclone)). With
+            O(copy_to[].engine=restic), a repository of restic, in which a copy is stored with the compression that the
+            backup has.
           - A directory of the host that does not exist is created with mode V(0700). A bucket, or a path of a remote,
             is never created.
         type: path
@@ -505,6 +541,38 @@ options:
             description:
               - File with the certificates of the authorities that are trusted, if the system does not trust them.
             type: path
+      engine:
+        description:
+          - V(day2) keeps each backup as files of its own, which standard tools can read.
+          - V(restic) keeps backups as snapshots of restic. It stores equal parts of different backups only once, and
+            encrypts everything with one password. This is useful for trees and documents that grow, of which many
+            backups are kept.
+          - With V(restic), recovery requires restic and the password, the data is copied to C(TMPDIR) (or C(/var/tmp))
+            first, and O(day2.ops.backup#module:encrypt_to), O(day2.ops.backup#module:lock_for) and
+            O(day2.ops.backup#module:compression) cannot be used.
+        type: str
+        choices: [day2, restic]
+        default: day2
+      restic:
+        description:
+          - Access to a repository of restic, with O(copy_to[].engine=restic). One of O(copy_to[].restic.password) and
+            O(copy_to[].restic.password_file) is required.
+          - This requires the program C(restic), 0.14 or newer, on the host.
+        type: dict
+        suboptions:
+          password:
+            description:
+              - Password of the repository. It is passed to restic through a pipe and never shown. Without it, the
+                backups are lost.
+            type: str
+          password_file:
+            description: File on the host with the password.
+            type: path
+          environment:
+            description:
+              - Environment variables for restic, such as the credentials of its back ends (C(B2_ACCOUNT_ID),
+                C(RESTIC_REST_USERNAME), …). They are never shown.
+            type: dict
       names_key:
         description:
           - Hide the names of backup sets from those who can read the repository, but have no identity. A set is then
@@ -649,8 +717,9 @@ options:
     suboptions:
       repository:
         description:
-          - Where the copies are, a directory or C(s3://bucket/prefix) for a bucket of S3 or of a server that speaks its
-            protocol (see O(copy_to[].s3)).
+          - Where the copies are, a directory, C(s3://bucket/prefix) for a bucket of S3 or of a server that speaks its
+            protocol (see O(copy_to[].s3)), or C(rclone:REMOTE:path) (see O(copy_to[].rclone)). With
+            O(copy_to[].engine=restic), a repository of restic.
         type: path
         required: true
       s3:
@@ -748,6 +817,38 @@ options:
             description:
               - File with the certificates of the authorities that are trusted, if the system does not trust them.
             type: path
+      engine:
+        description:
+          - V(day2) keeps each backup as files of its own, which standard tools can read.
+          - V(restic) keeps backups as snapshots of restic. It stores equal parts of different backups only once, and
+            encrypts everything with one password. This is useful for trees and documents that grow, of which many
+            backups are kept.
+          - With V(restic), recovery requires restic and the password, the data is copied to C(TMPDIR) (or C(/var/tmp))
+            first, and O(day2.ops.backup#module:encrypt_to), O(day2.ops.backup#module:lock_for) and
+            O(day2.ops.backup#module:compression) cannot be used.
+        type: str
+        choices: [day2, restic]
+        default: day2
+      restic:
+        description:
+          - Access to a repository of restic, with O(copy_to[].engine=restic). One of O(copy_to[].restic.password) and
+            O(copy_to[].restic.password_file) is required.
+          - This requires the program C(restic), 0.14 or newer, on the host.
+        type: dict
+        suboptions:
+          password:
+            description:
+              - Password of the repository. It is passed to restic through a pipe and never shown. Without it, the
+                backups are lost.
+            type: str
+          password_file:
+            description: File on the host with the password.
+            type: path
+          environment:
+            description:
+              - Environment variables for restic, such as the credentials of its back ends (C(B2_ACCOUNT_ID),
+                C(RESTIC_REST_USERNAME), …). They are never shown.
+            type: dict
       names_key:
         description:
           - Hide the names of backup sets from those who can read the repository, but have no identity. A set is then

@@ -33,8 +33,8 @@ options:
         encrypts everything with one password. This is useful for trees and documents that grow, of which many backups
         are kept.
       - With V(restic), recovery requires restic and the password, the data is copied to C(TMPDIR) (or C(/var/tmp))
-        first, and O(day2.ops.backup#module:encrypt_to), O(day2.ops.backup#module:lock_for),
-        O(day2.ops.backup#module:compression) and O(day2.ops.backup#module:copy_to) cannot be used.
+        first, and O(day2.ops.backup#module:encrypt_to), O(day2.ops.backup#module:lock_for) and
+        O(day2.ops.backup#module:compression) cannot be used.
     type: str
     choices: [day2, restic]
     default: day2

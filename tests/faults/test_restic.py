@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Backups into a repository of restic whose run is killed at each call of the program, or whose program is."""
+"""Backups and copies into a repository of restic, whose run or program is killed at each call of the program."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -70,7 +70,7 @@ def application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App
         yield one
 
 
-def killed_at(at: int, application: Application, *, program: bool) -> int:
+def killed_at(at: int, run: Callable[[], object], *, program: bool) -> int:
     """The status of a run that is killed after it has started its n-th call, or whose n-th call is.
 
     A call of a run that is killed goes on.
@@ -92,7 +92,7 @@ def killed_at(at: int, application: Application, *, program: bool) -> int:
 
     Restic.start = killing  # type: ignore[method-assign]
     try:
-        application.backup()
+        run()
     except Day2Error:
         os._exit(3)
     finally:
@@ -104,12 +104,35 @@ def test_killed_at_each_call(application: Application, program: bool) -> None:
     kept = application.ids()
     for at in range(1 + 2 * program, 60, EVERY):
         application.change()
-        status = killed_at(at, application, program=program)
+        status = killed_at(at, application.backup, program=program)
         assert set(kept) <= set(application.ids()), "a backup that was to be kept is gone"
         if status == 0:
             break
     assert status == 0, "the last run was not disturbed"
     assert at > 2 * EVERY
     assert len(application.check()) >= 2  # whatever came of the others
+    application.backup()
+    assert application.states() == {"good"}
+
+
+def test_a_copy_that_is_killed_at_each_call(application: Application, tmp_path: Path) -> None:
+    """Each goes on with what those before it have stored, and only a whole one counts."""
+    source = {"repository": str(tmp_path / "source")}
+    place, application.place = application.place, source
+    made = application.backup()["backup"]["id"]
+    application.place = place
+    kept = set(application.ids())
+
+    def copy() -> object:
+        return run_verb("backup_copy", {"name": "app", "from": source, "to": place})
+
+    for at in range(1, 60, EVERY):
+        status = killed_at(at, copy, program=False)
+        if status == 0:
+            break
+        assert set(application.ids()) - kept <= {made}
+    assert status == 0, "the last run was not disturbed"
+    assert at > 2 * EVERY
+    assert set(application.check()) == {*kept, made}
     application.backup()
     assert application.states() == {"good"}

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Callable, NamedTuple, TypeVar
 
 from .._core.compression import plain
 from .._core.compression.base import BLOCK
@@ -24,6 +25,7 @@ from .storing import BAD_DISK
 
 _TRIES = 3
 _PAUSE = 2.0  # seconds, and three times as long before the next try
+_Result = TypeVar("_Result")
 
 
 class Copying(NamedTuple):
@@ -47,33 +49,60 @@ class Copying(NamedTuple):
             if problems:
                 raise DamagedBackup(backup_id, problems)
             with self.target.stage_copy(self.name, backup_id, manifest.pieces) as staging:
-                total = 2 * sum(manifest.pieces.values())  # read once here, and once there
-                self.progress.start(f"Copying {self.name}/{backup_id}", total, "bytes")
-                for piece in manifest.objects:
-                    self._bring(backup_id, piece, staging)
+                self._bring_all(backup_id, manifest.objects, staging)
                 if not staging.publish(backup_id, *documents):
                     raise taken_over(self.target.path(self.name, backup_id))
         self._check_published(manifest)
         return manifest
 
+    def _bring_all(self, backup_id: str, objects: Sequence[Piece], staging: Staging) -> None:
+        """All objects, and all of them read back, whoever wrote them."""
+        left = frozenset(staging.found)
+        size = sum(one.bytes for one in objects)
+        self.progress.start(f"Copying {self.name}/{backup_id}", size, "bytes")
+        for piece in objects:
+            if piece.path in left:
+                self.progress.advance(piece.bytes)
+            else:
+                self._bring(backup_id, piece, staging)
+        wrong = self._differing(backup_id, objects, staging)
+        if wrong and all(piece.path in left for piece in wrong):  # an interrupted run left another one
+            for piece in wrong:
+                self._bring(backup_id, piece, staging)
+            wrong = self._differing(backup_id, objects, staging)
+        for piece in wrong:
+            raise RepositoryError(
+                f"{self.target.path(self.name, backup_id)}/{piece.path} differs when it is read back after writing.",
+                BAD_DISK,
+            )
+
     def _bring(self, backup_id: str, piece: Piece, staging: Staging) -> None:
+        def again() -> None:
+            staging.discard(piece.path)
+
+        self._patiently(lambda: self._bring_once(backup_id, piece, staging), again)
+
+    def _differing(self, backup_id: str, objects: Sequence[Piece], staging: Staging) -> list[Piece]:
+        """What is not there as it is in the source."""
+        self.progress.start(f"Reading back {self.name}/{backup_id}", sum(one.bytes for one in objects), "bytes")
+        return [one for one in objects if self._patiently(functools.partial(self._read_back, one.path, staging)) != one]
+
+    def _patiently(self, call: Callable[[], _Result], before_each_more: Callable[[], None] = lambda: None) -> _Result:
+        """Call it once more where the connection was cut."""
         done = self.progress.done
         for left in reversed(range(_TRIES)):
             try:
-                return self._bring_once(backup_id, piece, staging)
+                return call()
             except Interrupted as exc:
                 if not left:
                     raise
                 self.progress.update(done)
                 self.progress.waiting(f"once more, {exc.message}")
                 time.sleep(_PAUSE * 3 ** (_TRIES - 1 - left))
-                staging.discard(piece.path)
+                before_each_more()
         raise AssertionError("the last try returns or fails")
 
     def _bring_once(self, backup_id: str, piece: Piece, staging: Staging) -> None:
-        if piece.path in staging.found and self._read_back(piece.path, staging) == piece:
-            self.progress.advance(piece.bytes)
-            return
         with staging.create(piece.path) as handle, plain.writer(handle.fileno()) as target:
             with HashingWriter(target, piece.path, self.progress) as writer:
                 for data in self._read(backup_id, piece):
@@ -82,11 +111,6 @@ class Copying(NamedTuple):
         if problem:
             raise _damaged(backup_id, piece, problem)
         staging.seal(piece.path)
-        if self._read_back(piece.path, staging) != piece:
-            raise RepositoryError(
-                f"{self.target.path(self.name, backup_id)}/{piece.path} differs when it is read back after writing.",
-                BAD_DISK,
-            )
 
     def _read(self, backup_id: str, piece: Piece) -> Iterator[bytes]:
         left = piece.bytes

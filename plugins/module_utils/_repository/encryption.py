@@ -98,7 +98,7 @@ def required_since(repository: Repository, name: str) -> Optional[datetime]:
 
 def require(repository: Repository, name: str, created: datetime) -> None:
     """From the time of this backup on, one of the set that is not encrypted is refused."""
-    if required_since(repository, name) is None:
+    if required_since(repository, name) is None and not repository.encrypts:
         host_state.write(
             {"location": repository.location, "since": format_time(created)},
             _REQUIRED,
@@ -124,7 +124,7 @@ def is_planted(repository: Repository, name: str, manifest: Manifest) -> bool:
 def check_trusted(repository: Repository, name: str, manifest: Manifest) -> None:
     """Raise RepositoryError for a backup that is not encrypted, where those of the set should be."""
     wanted = repository.encryption.identity is not None or required_since(repository, name) is not None
-    if manifest.envelope is None and wanted and not repository.encryption.allow_unencrypted:
+    if manifest.envelope is None and wanted and not repository.encrypts and not repository.encryption.allow_unencrypted:
         raise RepositoryError(
             f"Backup {manifest.id} of {name} is not encrypted, so that somebody else may have written it.",
             "Nothing was changed. If it was made before encryption was set up, set allow_unencrypted=true.",
@@ -137,7 +137,7 @@ def check_plain_allowed(repository: Repository, name: str, newest: Optional[Mani
         raise InvalidRequest(
             "names_key requires encrypted backups, as other manifests contain the name.", "Set encrypt_to."
         )
-    if repository.encryption.recipients or repository.encryption.optional:
+    if repository.encryption.recipients or repository.encryption.optional or repository.encrypts:
         return
     if required_since(repository, name) is not None or (newest is not None and newest.envelope is not None):
         raise InvalidRequest(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -210,21 +209,6 @@ def check_set_name(name: str) -> str:
             "Use letters, digits, dots, dashes and underscores, starting with a letter or digit.",
         )
     return name
-
-
-def key_of(name: str) -> str:
-    """A name as a key of an object store, and as version 2 has it: what such a store could not keep is %XX."""
-    return "".join(
-        one if one.isprintable() and one not in "%\\" else "".join(f"%{byte:02X}" for byte in os.fsencode(one))
-        for one in name
-    )
-
-
-def name_of(key: str) -> str:
-    """The name that a key stands for."""
-    from urllib.parse import unquote_to_bytes  # only here: see _stores/registry.py
-
-    return os.fsdecode(unquote_to_bytes(key))
 
 
 def sums_of(manifest: Manifest, manifest_bytes: bytes) -> bytes:

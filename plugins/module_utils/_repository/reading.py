@@ -17,8 +17,8 @@ from .._core.errors import DamagedBackup, RepositoryError, Unreachable, WrongIde
 from .._core.progress import Progress
 from .base import Listed, Repository
 from .encryption import NOT_ENCRYPTED, Encryption
-from .manifest import MANIFEST, PLAIN, SUMS, DataFile, Manifest, SourcePart, name_of, parse
-from .pieces import Piece
+from .manifest import MANIFEST, PLAIN, SUMS, DataFile, Manifest, SourcePart, parse
+from .pieces import Piece, name_of
 
 if TYPE_CHECKING:
     from .stored_reader import StoredReader

@@ -41,8 +41,6 @@ _ON_HOST = ("fingerprints",)
 _OPTIONS = {
     "lock_for": "Omit it: removing backups requires permission to delete data.",
     "encrypt_to": "Omit it: restic encrypts the repository with its password.",
-    "identity": "Omit it: restic decrypts with its password.",
-    "identity_file": "Omit it: restic decrypts with its password.",
     "read_back": "Omit it: each backup is read back.",
     "names_key": "Omit it: restic encrypts all names.",
     "compression": "Omit it: restic compresses.",
@@ -194,16 +192,19 @@ class ResticRepository:
         quietly(lambda: self._forget(ids, frees=frees))
 
     def stage_copy(self, name: str, backup_id: str, sizes: Mapping[str, int]) -> Staging:
-        raise InvalidRequest(
-            f"{self.location} can't hold copies of backups, as it is a repository of restic.",
-            "Copy repositories of restic with `restic copy`.",
-        )
+        from .restic_copy import ResticCopyStaging  # only here: see _stores/registry.py
+
+        return ResticCopyStaging(self._snapshots, (name, self._by, backup_id), self._drop, sizes)
 
     def drop_copies(self, name: str, backup_ids: Collection[str]) -> list[str]:
-        return []  # there are none
+        left = [one for one in self._snapshots.of(name) if one.backup in backup_ids]
+        own = [one.id for one in left if one.state == PROVISIONAL and one.tags.get("by") == self._by]
+        if own:
+            self._drop(own, True)
+        return []
 
     def bytes_of_copy(self, name: str, backup_id: str) -> int:
-        return 0
+        return 0  # free space is not known
 
     def remove(self, name: str, backup_id: str) -> Removal:
         snapshot = self._snapshots.good(name).get(backup_id)
@@ -231,7 +232,7 @@ class ResticRepository:
             self._create_if_missing()
             self._snapshots.steady = True
             try:
-                yield self._clean(name)
+                yield self._clean(name, continued)
                 self._prune()
             finally:
                 self._snapshots.steady = False
@@ -267,12 +268,15 @@ class ResticRepository:
                 self._restic.call("create", "init", "--quiet")
             self._snapshots.refresh()
 
-    def _clean(self, name: str) -> list[str]:
-        """Remove what nobody needs any more. Returns a sentence for each thing that an interrupted run had left."""
-        notes = []
+    def _clean(self, name: str, continued: Collection[str]) -> list[str]:
+        """Remove what nobody needs any more. Returns a sentence for each thing that an interrupted run had left.
+
+        :param continued: ids of backups whose copies may go on with what interrupted ones left.
+        """
+        notes: list[str] = []
         found = self._snapshots.of(name)
         published = {one.backup for one in found if one.state in (GOOD, REMOVED)}
-        left = [one for one in found if one.state == PROVISIONAL]
+        left = [one for one in found if one.state == PROVISIONAL and one.backup not in continued]
         gone = [one for one in found if one.state == REMOVED]
         ages = self._ages(name, [*left, *gone])
         own = [one for one in left if one.tags.get("by") == self._by or ages[one.id] >= self._grace]
@@ -281,11 +285,8 @@ class ResticRepository:
         if unwanted:
             try:
                 self._forget([one.id for one in unwanted], frees=bool(old or own))
-                notes += [
-                    f"Removed {self.path(name, one.backup)}, which an interrupted run had left."
-                    for one in own
-                    if one.backup not in published
-                ]
+                ids = dict.fromkeys(one.backup for one in own if one.backup not in published)
+                notes += [f"Removed {self.path(name, one)}, which an interrupted run had left." for one in ids]
             except Day2Error as exc:
                 notes += [f"Snapshots that are not needed any more stay until the next run: {exc.message}"] * bool(own)
         return notes + self._not_freed()

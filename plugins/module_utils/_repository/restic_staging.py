@@ -71,13 +71,20 @@ class ResticStaging:
                 self._drop(self._left, not self._published)
 
     def create(self, path: str) -> BinaryIO:
+        if not path.endswith(".tar"):
+            return self._create_file(path)
         full = os.path.join(self._tree, path)
         self._stored = ""
         with os_errors(RepositoryError, "Can't write", full):
             make_private_directory(os.path.dirname(full))
-            if path.endswith(".tar"):
-                cutter = self._cut[path] = Cutter(full)
-                return cutter.handle
+            cutter = self._cut[path] = Cutter(full)
+        return cutter.handle
+
+    def _create_file(self, path: str) -> BinaryIO:
+        full = os.path.join(self._tree, path)
+        self._stored = ""
+        with os_errors(RepositoryError, "Can't write", full):
+            make_private_directory(os.path.dirname(full))
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             return cast(BinaryIO, os.fdopen(os.open(full, flags, 0o600), "wb", buffering=0))
 
@@ -97,6 +104,9 @@ class ResticStaging:
         if whole in self._cut:
             names = self._cut[whole].pieces
             return self._series.open(self._stored, piece, last=f"{whole}{SUFFIX}/{names[-1]}")
+        return self._dump(piece)
+
+    def _dump(self, piece: str) -> BinaryIO:
         return cast(BinaryIO, Dump(self._snapshots.restic, self._stored, piece))
 
     def _store(self) -> None:

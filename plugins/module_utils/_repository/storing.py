@@ -13,8 +13,8 @@ from .._core.compression.base import BLOCK, Compression, CorruptStream, Readable
 from .._core.errors import RepositoryError
 from .._core.files import os_errors
 from .base import Staging
-from .manifest import DataFile, Manifest, key_of
-from .pieces import Piece, digest_of
+from .manifest import DataFile, Manifest
+from .pieces import Piece, digest_of, key_of
 from .stored_reader import StoredReader, hashing
 
 BAD_DISK = "Nothing was published. Check the disk and the memory of the host of the repository."

@@ -14,9 +14,10 @@ from .._core.progress import Progress
 from .._repository.location import open_repository
 from .._repository.manifest import ID, check_set_name
 from .arguments import PLACE, REPOSITORY, TIMEOUT, duration, limited
-from .copies import ALL, NEWEST, CopyRequest, apply, plan
+from .copies import apply, plan
 from .copies_result import preview, result_of
 from .copy_arguments import DESTINATION, destination
+from .copy_plan import ALL, NEWEST, CopyRequest
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": dict(

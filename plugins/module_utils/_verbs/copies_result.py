@@ -12,7 +12,7 @@ from .._core.errors import RepositoryError
 from .._core.units import format_size, format_time, plural
 from .._repository.manifest import Manifest
 from .backup_result import damage_notes
-from .copies import Copied, CopyPlan
+from .copy_plan import Copied, CopyPlan
 from .snapshots import describe
 
 

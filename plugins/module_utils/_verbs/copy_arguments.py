@@ -14,9 +14,8 @@ from .._repository.location import check_other, open_repository
 from .._repository.retention import Keep
 from .arguments import ENCRYPTION, KEEP, OBJECT_LOCK, PLACE, keep_policy
 
-# Where copies are written to. Repositories of restic hold no copies of others.
-_PLACE = {name: one for name, one in PLACE.items() if name not in ("engine", "restic")}
-DESTINATION: dict[str, Any] = {**_PLACE, **OBJECT_LOCK, **ENCRYPTION, **KEEP}
+# Where copies are written to.
+DESTINATION: dict[str, Any] = {**PLACE, **OBJECT_LOCK, **ENCRYPTION, **KEEP}
 OFFSITE: dict[str, Any] = {"offsite": {"type": "bool"}}
 
 

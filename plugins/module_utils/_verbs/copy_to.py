@@ -18,9 +18,10 @@ from .._repository.base import Repository
 from .._repository.envelope import Envelope
 from .._repository.manifest import BACKUP, Manifest, content_digest
 from .backup_plan import BackupPlan, reader_of
-from .copies import CopyRequest, apply, plan
+from .copies import apply, plan
 from .copies_result import preview, result_of
 from .copy_arguments import Destination, Missing
+from .copy_plan import CopyRequest
 from .snapshots import backup_id
 from .space import stored_bytes
 

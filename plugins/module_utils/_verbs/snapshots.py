@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
 from .._core.compression import usable
 from .._core.compression.base import Compression
@@ -201,15 +201,17 @@ def _tools() -> dict[str, str]:
 
 def check_secrets(repository: Repository, stores: Sequence[NamedStore]) -> None:
     """Secrets are only written into encrypted backups. Raises InvalidRequest."""
+    for option in secrets_of([one.store.parameters() for one in stores], repository):
+        raise InvalidRequest(
+            f"{option} requires an encrypted backup.", f"Set encrypt_to (or engine=restic), or omit {option}."
+        )
+
+
+def secrets_of(parameters: Iterable[Mapping[str, Any]], repository: Repository) -> list[str]:
+    """The options because of which data contains secrets that would not be encrypted in a repository."""
     if repository.encryption.recipients or repository.encrypts:
-        return
-    for entry in stores:
-        parameters = entry.store.parameters()
-        for option in ("role_passwords", "with_secrets"):
-            if parameters.get(option):
-                raise InvalidRequest(
-                    f"{option} requires an encrypted backup.", f"Set encrypt_to (or engine=restic), or omit {option}."
-                )
+        return []
+    return sorted({option for one in parameters for option in ("role_passwords", "with_secrets") if one.get(option)})
 
 
 def check_apart(repository: Repository, stores: Sequence[NamedStore]) -> None:

@@ -37,10 +37,8 @@ def _parameters(*left_out: str) -> list[Any]:
     return [pytest.param(one, marks=pytest.mark.once if one.startswith(("rclone", "restic")) else ()) for one in names]
 
 
-# restic holds no copies of others
-copying = pytest.mark.parametrize("place", _parameters("restic"), indirect=True)
 # What becomes of copies is decided in one place for all that are remote.
-FEWER = _parameters("restic", "rclone-s3", "rclone-webdav")
+FEWER = _parameters("rclone-s3", "rclone-webdav")
 copying_in_places_that_differ = pytest.mark.parametrize("place", FEWER, indirect=True)
 # So is what becomes of a file or a list on its way: of the places behind rclone, one is enough.
 in_places_that_differ = pytest.mark.parametrize("place", _parameters("rclone-s3", "rclone-webdav"), indirect=True)
@@ -294,7 +292,6 @@ def copied(repository: Repository, data: Mapping[str, bytes]) -> Staging:
     return staging
 
 
-@copying
 def test_a_copy_has_the_id_that_it_has_elsewhere(repository: Repository) -> None:
     with repository.lock("app", "test", 5, [ID_ELSEWHERE]):
         with repository.stage_copy("app", ID_ELSEWHERE, SIZES) as staging:
@@ -308,7 +305,6 @@ def test_a_copy_has_the_id_that_it_has_elsewhere(repository: Repository) -> None
     assert set(repository.look("app", ID_ELSEWHERE).sizes) == {*SIZES, "manifest.json", "SHA256SUMS"}
 
 
-@copying
 def test_a_copy_that_was_interrupted_goes_on(repository: Repository, place: dict[str, Any]) -> None:
     with repository.lock("app", "test", 5, [ID_ELSEWHERE]):
         copied(repository, {"data/one": b"one"})

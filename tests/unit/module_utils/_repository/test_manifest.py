@@ -20,6 +20,7 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._core.collection import Collection
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import DamagedBackup, InvalidRequest
 from ansible_collections.day2.ops.plugins.module_utils._repository import manifest as m
+from ansible_collections.day2.ops.plugins.module_utils._repository import pieces
 
 ID = "20250630T120000Z-3f2a9c1b"
 FILE = m.DataFile("data/a.db.zst", 10, "a" * 64, 20, "b" * 64)
@@ -298,8 +299,8 @@ def test_lines_that_are_none_of_sha256sum(line: bytes) -> None:
     ],
 )
 def test_names_in_keys_of_a_remote_repository(name: str, key: str) -> None:
-    assert m.key_of(name) == key
-    assert m.name_of(key) == name
+    assert pieces.key_of(name) == key
+    assert pieces.name_of(key) == name
 
 
 OWNER = {"mode": "640", "uid": 0, "gid": 0, "user": None, "group": "staff"}

@@ -159,6 +159,24 @@ def test_what_is_encrypted_is_copied_as_it_is(
     assert run("restore", target={"type": "json", "path": str(document)}, **where)["changed"]
 
 
+def test_what_is_encrypted_is_copied_to_restic_as_it_is(
+    run: Any, back_up: Copy, copy: Copy, key: Key, document: Path, tmp_path: Path
+) -> None:
+    """Where restic encrypts, what age has not encrypted can lie beside it."""
+    back_up(encrypt_to=[key.recipient])
+    with KINDS["restic"](tmp_path) as place:
+        assert copy(**place)["changed"]
+        assert not copy(**place)["changed"]
+        document.unlink()
+        assert run("restore", target={"type": "json", "path": str(document)}, identity=key.identity, **place)["changed"]
+        assert MARKER in document.read_text()
+        document.write_text(json.dumps({"a": {"1": {"text": "new"}}}))
+        assert back_up(**place)["changed"]
+        document.unlink()
+        assert run("restore", target={"type": "json", "path": str(document)}, identity=key.identity, **place)["changed"]
+        assert "new" in document.read_text()
+
+
 def test_what_is_encrypted_to_others_is_not_encrypted_again(
     back_up: Copy, copy: Copy, key: Key, tmp_path: Path
 ) -> None:

@@ -34,6 +34,7 @@ DIRECTIONS = [
     ("directory", "s3-ministack"),
     ("s3-ministack", "directory"),
     ("s3-ministack", "s3-rgw-versions"),
+    ("directory", "restic"),
 ]
 VERSION_1 = Path(__file__).parents[1] / "_repository" / "files" / "version_1"
 Place = dict[str, Any]
@@ -100,6 +101,39 @@ def test_check_run_check_run(run: Any, copy: Any, places: tuple[Place, Place], d
     document.path.unlink()
     assert run("restore", target=document.store, **target)["changed"]
     assert document.records() == 2
+
+
+@in_directions(("restic", "restic"))
+def test_from_restic_to_restic_and_to_a_directory(
+    run: Any, copy: Any, places: tuple[Place, Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Archives stay in their pieces, and what was stored before the run was stopped is not copied again."""
+    source, target = places
+    (tmp_path / "tree").mkdir()
+    for number in range(8):
+        (tmp_path / "tree" / f"{number}").write_bytes(secrets.token_bytes(100_000))
+    run("backup", source={"type": "files", "path": str(tmp_path / "tree")}, **source)
+    real, brought = copying.Copying._bring, []
+
+    def stopped(self: Any, backup: str, piece: Any, staging: Any) -> None:
+        brought.append(piece.path)
+        if len(brought) == 4:
+            raise Unreachable("The connection was cut.")
+        real(self, backup, piece, staging)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(copying.Copying, "_bring", stopped)
+        with pytest.raises(RepositoryError, match="connection was cut"):
+            copy()
+        assert not open_repository(target).sets()
+        assert copy()["changed"]
+    assert len(brought) == len(set(brought)) + 1 > 8
+    assert not copy()["changed"]
+    back = {"repository": str(tmp_path / "back")}
+    assert copy(to={**back, "engine": "day2", "restic": None}, **{"from": target})["changed"]
+    assert content(back) == content(source)
+    elsewhere = {"type": "files", "path": str(tmp_path / "elsewhere")}
+    assert run("restore", target=elsewhere, **back)["changed"]
 
 
 @in_directions(("directory", "s3-ministack"), ("directory", "s3-rgw-versions"))

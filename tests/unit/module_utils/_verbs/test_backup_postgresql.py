@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest, SourceError
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest, RepositoryError, SourceError
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
-from ansible_collections.day2.ops.plugins.module_utils._verbs import backup
+from ansible_collections.day2.ops.plugins.module_utils._verbs import backup, backup_copy
 from tests.services.local import free_ports
 from tests.services.postgresql import binaries, cluster
 from tests.services.postgresql_databases import Database
@@ -167,3 +167,10 @@ def test_passwords_of_roles_are_only_in_encrypted_backups(database: Database, tm
     assert run(tmp_path / "repository", source, encrypt_to=[recipient])["changed"]
     params = {"engine": "restic", "restic": {"password": "x"}, "repository": str(tmp_path / "restic")}
     assert backup.run(dict(DEFAULTS, name="shop", source=source, **params), False, Progress())["changed"]
+    defaults = {name: one.get("default") for name, one in backup_copy.ARGUMENTS["argument_spec"].items()}
+    request = {**defaults, "name": "shop", "from": params, "to": {"repository": str(tmp_path / "copies")}}
+    for check in (True, False):
+        with pytest.raises(RepositoryError, match="contains secrets .role_passwords.*Set encrypt_to"):
+            backup_copy.run(request, check, Progress())
+    request["to"]["encrypt_to"] = [recipient]
+    assert backup_copy.run(request, True, Progress())["changed"]
