@@ -68,6 +68,8 @@ class Memory(threading.Thread):
     def stop(self) -> float:
         self._done.set()
         self.join()
+        if not self.peak:
+            raise SystemExit(f"No process was seen whose command line has {self._mark.decode()}.")
         return self.peak
 
     def _now(self) -> float:

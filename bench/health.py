@@ -59,7 +59,7 @@ def measured(directory: Path, checks: list[dict[str, Any]], timeout: str) -> dic
         {"ansible.builtin.copy": {"content": "{{ found | to_json }}", "dest": str(out), "mode": "0600"}},
     ]
     path.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
-    memory = Memory("AnsiballZ_health_check.py")
+    memory = Memory("AnsiballZ_health_check")
     memory.start()
     command = ["ansible-playbook", "-i", "localhost,", "-c", "local", str(path)]
     done = subprocess.run(command, check=False, env=ENVIRONMENT, capture_output=True, text=True)
