@@ -23,8 +23,8 @@ _TIMES = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?Z?|\b\d{8}T\d{
 _NUMBERS = re.compile(r"\b(pid|process)( |=)\d+|\.day2-[^\s/]*|\b\d+(\.\d+)?(?=( ?(s|ms|min|h|d|bytes|B|kB|MB|GB)\b))")
 
 
-def host_facts(one: Mapping[str, Any], earlier: HostHistory, now: float) -> _Facts:
-    """The facts of a host. `one`: an entry of the option `hosts`.
+def host_facts(one: Mapping[str, Any], earlier: HostHistory, now: float, fault: str = "") -> _Facts:
+    """The facts of a host. `one`: an entry of the option `hosts`. `fault`: why nothing that it says can be judged.
 
     :raises InvalidRequest: its `report_every` is no length of time.
     """
@@ -39,9 +39,13 @@ def host_facts(one: Mapping[str, Any], earlier: HostHistory, now: float) -> _Fac
         "last_report_at": earlier.last_report_at,
         "report_every_s": _report_every(one),
         "problem": one.get("problem") or None,
+        "fault": fault or None,
         "health": _health(one.get("health"), now),
         "disks": [_disk(mount, earlier.disk(mount["mount"]), now) for mount in mounts if mount["mount"] in used],
-        "sets": [_set(wanted, looks.get(str(wanted["name"])), one, earlier, now) for wanted in one.get("sets") or ()],
+        "sets": [
+            {**_set(wanted, looks.get(str(wanted["name"])), one, earlier, now), **({"problem": fault} if fault else {})}
+            for wanted in one.get("sets") or ()
+        ],
     }
 
 
@@ -89,6 +93,9 @@ def _set(wanted: Mapping[str, Any], look: Any, one: Mapping[str, Any], earlier: 
         of_set.seen(_seen(found, now))
         if found.get("bytes") is not None:
             of_set.sizes.add(int(found["bytes"]), now)
+    elif look and not _unreadable(name, look, found):  # what was there is gone
+        of_set.seen(_seen({}, now))
+        of_set.sizes.add(0, now)
     of_set.ran(days_of(str(job.get("days") or ""), now))
     seen, every = of_set.last_seen or {}, interval_of(job.get("schedule") or {})
     problem = wrong or _unreadable(name, look, found)
@@ -165,8 +172,11 @@ def _seen(found: Mapping[str, Any], now: float) -> _Facts:
 
 
 def _ago(now: float, aged: Mapping[str, Any]) -> Any:
-    """The time of something that has an age: the clock of its host does not matter."""
-    return iso(now - aged["age_s"]) if aged.get("age_s") is not None else None
+    """The time of something that has an age: the clock of its host does not matter. An age below 0 is none."""
+    age = aged.get("age_s")
+    if age is not None and age < 0:
+        raise ValueError(f"age_s is {age}")
+    return iso(now - age) if age is not None else None
 
 
 def _when(text: Any, now: float) -> Any:
@@ -279,7 +289,10 @@ def all_facts(hosts: Sequence[Mapping[str, Any]], history: History, now: float, 
 def _told(one: Mapping[str, Any], history: History, now: float) -> tuple[_Facts, list[_Facts]]:
     """The facts and events of a host. An answer that makes no sense is a problem of that host alone."""
     name = str(one["name"])
+    history.host(name).believe(iso(now + _AHEAD))
     known = history.host(name).copy()
+    if one.get("problem") and "sets" not in one:  # nobody knows which sets it must have
+        return _fault(one, history.host(name), [{"name": each} for each in known.get("sets", {})], one["problem"], now), []
     try:
         host, events = host_facts(one, history.host(name), now), list(events_of(one, now))
         problem = fault_of(host, events)
@@ -288,7 +301,12 @@ def _told(one: Mapping[str, Any], history: History, now: float) -> tuple[_Facts,
     if not problem:
         return host, events
     history.forget(name, known)
+    sets = one.get("sets") if isinstance(one.get("sets"), list) else []
+    sets = [{"name": wanted["name"]} for wanted in sets or () if isinstance(wanted, Mapping) and wanted.get("name")]
+    return _fault(one, history.host(name), sets, f"What it says makes no sense: {problem}", now), []
+
+
+def _fault(one: Mapping[str, Any], earlier: HostHistory, sets: Sequence[_Facts], problem: str, now: float) -> _Facts:
+    """A host that cannot be judged, nor any of its sets, however good they were."""
     nothing = {key: one.get(key) for key in ("name", "groups", "report_every")}
-    nothing["sets"] = [{"name": wanted["name"]} for wanted in one.get("sets") or ()]
-    problem = f"What it says makes no sense: {problem}"
-    return host_facts({**nothing, "problem": problem}, history.host(name), now), []
+    return host_facts({**nothing, "sets": sets, "problem": str(problem)}, earlier, now, str(problem))

@@ -64,6 +64,14 @@ class HostHistory:
     def copy(self) -> dict[str, Any]:
         return copy.deepcopy(self._data)
 
+    def believe(self, latest: str) -> None:
+        """Forget what was heard later than now: the clock was wrong, and a host would seem heard until then."""
+        if str(self._data.get("heard") or "") > latest:
+            del self._data["heard"]
+        for one in self._data.get("sets", {}).values():
+            if (one.get("seen") or {}).get("at", "") > latest:
+                del one["seen"]
+
     @property
     def last_report_at(self) -> Optional[str]:
         return self._data.get("heard")
@@ -187,4 +195,10 @@ def _is_days(days: Any, kind: type) -> bool:
 
 
 def _matches(pattern: re.Pattern[str], value: Any) -> bool:
-    return isinstance(value, str) and pattern.fullmatch(value) is not None
+    """Whether it is a time, or a day, that exists."""
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        return False
+    try:
+        return bool(seconds(value))
+    except ValueError:
+        return False

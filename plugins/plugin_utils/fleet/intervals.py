@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Optional
 
+from ...module_utils._core.errors import InvalidRequest
 from ...module_utils._core.units import parse_duration
 from .words import DAY, iso, seconds
 
@@ -25,7 +26,10 @@ _DAILY = re.compile(r"(?:\*-\*-\* )?\d\d:\d\d(?::\d\d)?")  # 02:30
 def interval_of(schedule: Mapping[str, Any]) -> Optional[float]:
     """The seconds between two runs of a job of the role `schedule`; None if its calendar is an unusual one."""
     if schedule.get("every"):
-        return parse_duration(schedule["every"]) or None
+        try:
+            return parse_duration(schedule["every"]) or None
+        except InvalidRequest:  # the role schedule refuses it
+            return None
     calendar = schedule.get("on_calendar")
     if isinstance(calendar, list):
         calendar = calendar[0] if len(calendar) == 1 else None

@@ -95,6 +95,8 @@ def _silent(host: Mapping[str, Any], commands: Commands) -> Iterator[_Problem]:
 
 
 def _of_host(host: Mapping[str, Any], commands: Commands) -> Iterator[_Problem]:
+    if host["fault"] and not host["sets"]:  # else it is told for its sets
+        yield UNKNOWN, "unasked", f"It cannot be judged: {host['fault']}", "Look at it again", commands.status(), 90
     for disk in host["disks"]:
         judged, path = disk["judged"], disk["path"]
         if judged["state"] != MEETING:
@@ -123,12 +125,15 @@ def _count(hosts: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 def _verdict(count: Mapping[str, int], problems: Sequence[dict[str, Any]], evidence: Any) -> tuple[str, str]:
     sentence = _sentence(count)
+    unasked = len({one["host"] for one in problems if one["code"] == "unasked"})
+    if unasked:
+        sentence = f"{sentence[:-1]}; {plural(unasked, 'host')} cannot be judged."
     sick = len({one["host"] for one in problems if one["set"] is None and one["level"] == FAILING})
     if evidence and not evidence["verified"]:
         return FAILING, f"The evidence was changed after it was written: nothing below is proven. {sentence}"
     if count[FAILING] or not count["sets"]:
         return FAILING, sentence
-    if count[UNKNOWN] or count["silent"]:
+    if count[UNKNOWN] or count["silent"] or unasked:
         return UNKNOWN, sentence
     if sick:
         return SOON, f"{sentence[:-1]}, but {plural(sick, 'host')} {'is' if sick == 1 else 'are'} not healthy."

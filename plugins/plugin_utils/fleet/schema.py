@@ -137,6 +137,7 @@ _HOST = _object(
     last_report_at=_or_null(_TIME),  # by the clock of the controller; null: never
     report_every_s=_POSITIVE,
     problem=_or_null(_TEXT),  # why the host did not answer
+    fault=_or_null(_TEXT),  # why it cannot be judged, though it may answer: what it or the inventory says makes no sense
     health=_or_null(_HEALTH),
     disks=_list(_DISK),
     sets=_list(_SET),  # every set that the inventory expects, also those without a backup

@@ -17,6 +17,7 @@ from ansible_collections.day2.ops.plugins.plugin_utils.fleet.gathered import all
 from ansible_collections.day2.ops.plugins.plugin_utils.fleet.history import History, NotOurs
 from ansible_collections.day2.ops.plugins.plugin_utils.fleet.intervals import days_of, interval_of
 from ansible_collections.day2.ops.plugins.plugin_utils.fleet.judge import judge
+from ansible_collections.day2.ops.plugins.plugin_utils.fleet.page import pages
 from ansible_collections.day2.ops.plugins.plugin_utils.fleet.schema import checked
 from ansible_collections.day2.ops.plugins.plugin_utils.fleet.words import DAY
 from tests.unit.plugin_utils.fleet_sample import HOUR, NOW
@@ -119,7 +120,7 @@ def test_ninety_days_are_remembered_and_gaps_are_no_zeros() -> None:
     [b"{", b"[]", b'{"format": 2}', b'{"format": 1, "fleet": "other", "hosts": {}, "files": []}']
     + [
         json.dumps({"format": 1, "fleet": "f", "files": [], "hosts": {"a": wrong}}).encode()
-        for wrong in ([], {"heard": 5}, {"disks": {"/": {"x": 1}}}, {"sets": {"s": {"runs": {"2026-11-28": "x"}}}})
+        for wrong in ([], {"heard": 5}, {"heard": "2026-99-01T00:00:00Z"}, {"disks": {"/": {"x": 1}}}, {"sets": {"s": {"runs": {"2026-11-28": "x"}}}})
     ],
 )
 def test_a_history_that_is_not_ours_is_refused(data: bytes) -> None:
@@ -134,6 +135,7 @@ def test_a_history_that_is_not_ours_is_refused(data: bytes) -> None:
         {"jobs": {"jobs": [3]}},
         {"mounts": [{"mount": "/srv", "size_total": "x", "size_available": 0}]},
         {"backups": [{"name": "shop", "sets": [{"newest": "a", "age_s": -1e300, "backups": [BACKUP]}]}]},
+        {"backups": [{"name": "shop", "sets": [{"newest": "a", "age_s": -90 * DAY, "backups": [BACKUP]}]}]},
         {"health": {"checks": [{"status": "critical", "name": 3}]}},
     ],
 )
@@ -142,6 +144,56 @@ def test_an_answer_that_makes_no_sense_does_not_hide_the_others(wrong: dict[str,
     assert "makes no sense" in fleet["hosts"][0]["problem"]
     assert fleet["hosts"][1]["sets"][0]["judged"]["state"] == "meeting"
     assert fleet["hosts"][0]["last_report_at"] is None
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        {"name": "a1.example.com", "problem": "the inventory is wrong"},  # that of its sets, too
+        {**told(), "backups": "x"},
+        {**told(), "sets": [3]},
+        {**told(), "sets": [{}]},
+        {**told(), "sets": "x"},
+    ],
+)
+def test_a_host_that_cannot_be_judged_does_not_meet_its_objectives(later: dict[str, Any]) -> None:
+    """Not even for as long as one may be silent that does not answer."""
+    history = History("f")
+    facts(told(report_every="1d"), history=history)
+    fleet = facts({"report_every": "1d", **later}, told(name="b2", mounts=[]), history=history, now=NOW + HOUR)
+    assert not fleet["hosts"][0]["judged"]["silent"]
+    assert fleet["judged"]["verdict"] == "unknown"
+    assert fleet["judged"]["attention"][0]["level"] == "unknown"
+    assert "annot be judged" in "".join(pages(fleet).values())
+
+
+def test_hosts_without_sets_that_cannot_be_judged_are_one_entry() -> None:
+    wrong = [{"name": name, "problem": "the inventory is wrong"} for name in ("a1", "a2")]
+    history = History("f")
+    facts(told(name="a1", sets=[]), told(name="a2", sets=[]), history=history)
+    fleet = facts(*wrong, told(name="b2", mounts=[]), history=history)
+    assert fleet["judged"]["verdict"] == "unknown"
+    assert fleet["judged"]["sentence"] == "The one backup set meets its objectives; 2 hosts cannot be judged."
+    assert [len(entry["members"]) for entry in fleet["judged"]["attention"]] == [2]
+    assert "Hosts that cannot be judged" in pages(fleet)["index.html"]
+
+
+def test_backups_that_are_gone_are_not_remembered_as_good() -> None:
+    history = History("f")
+    facts(told(), history=history)
+    gone = {"name": "shop", "msg": "The repository /srv/b has no set shop. The sets are: none."}
+    for look in ([gone], []):  # in the next report, nobody could look
+        one = facts(told(backups=look), history=history, now=NOW + 60)["hosts"][0]["sets"][0]
+        assert (one["judged"]["state"], one["newest_good"]) == ("failing", None)
+
+
+def test_what_was_heard_by_a_wrong_clock_is_forgotten() -> None:
+    """Nothing would be missing before that time has come."""
+    history = History("f")
+    facts(told(), history=history, now=NOW + 300 * DAY)
+    host = facts({"name": "a1.example.com", "problem": "refused", "sets": told()["sets"]}, history=history)["hosts"][0]
+    assert (host["judged"]["silent"], host["sets"][0]["judged"]["state"]) == (True, "unknown")
+    assert facts(told(), history=history)["hosts"][0]["sets"][0]["judged"]["state"] == "meeting"
 
 
 def test_an_interval_that_is_none_is_refused() -> None:
@@ -180,6 +232,7 @@ def test_a_set_that_could_not_be_read_is_not_a_set_without_backups(look: dict[st
         ({"on_calendar": ["*-*-* 02:30:00"]}, DAY),
         ({"on_calendar": ["02:30", "14:30"]}, None),
         ({"on_calendar": "Mon *-*-* 02:30"}, None),
+        ({"every": "often"}, None),
         ({}, None),
     ],
 )
