@@ -91,9 +91,10 @@ options:
     type: str
     default: fleet
   inventory:
-    description: Inventory that the proposed commands name.
-    type: str
-    default: inventory
+    description: Inventories that the proposed commands name.
+    type: list
+    elements: str
+    default: [inventory]
   command:
     description: How the report is made, for its last line.
     type: str

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible import template
+from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
@@ -189,3 +190,72 @@ def test_what_a_task_hides_is_not_told(role: str, *, hidden: bool) -> None:
     }
     told = Templar(loader=DataLoader(), variables=variables).template(trusted(TOLD[role]))
     assert ("secret" in told, "no_log hides why" in told) == (not hidden, hidden)
+
+
+def rendered(role: str, template_text: str, **variables: Any) -> Any:
+    (path,) = [one for one in ROLES if one.name == role]
+    own = {
+        name: trusted(value) for file in ("defaults", "vars") for name, value in read(path / file / "main.yml").items()
+    }
+    return Templar(loader=DataLoader(), variables={**own, **variables}).template(trusted(template_text))
+
+
+def test_a_report_has_all_hosts_of_the_play() -> None:
+    """Of one that Ansible has dropped, nobody has said anything; the report must not be silent about it."""
+    hostvars = {
+        "a": {"group_names": ["shop"], "fleet_report__host": {"name": "a"}},
+        "b": {"group_names": ["ungrouped"]},
+    }
+    first, second = rendered(
+        "fleet_report", "{{ fleet_report__hosts }}", hostvars=hostvars, ansible_play_hosts_all=["a", "b"]
+    )
+    assert first == {"name": "a"}
+    assert (second["name"], second["groups"], "sets" in second, bool(second["problem"])) == ("b", [], False, True)
+
+
+def test_directories_are_not_read_elsewhere() -> None:
+    stores = [{"name": "far", "repository": "s3:b/p"}, {"name": "near"}]
+    looks = {"results": [{"store_backup__store": one, "sets": [{}]} for one in stores]}
+    for unreachable, names in ((True, ["far"]), (False, ["far", "near"])):
+        found = rendered(
+            "fleet_report",
+            "{{ fleet_report__looks }}",
+            store_backup_stores=stores,
+            store_backup__looks=looks,
+            fleet_report__jobs={"unreachable": unreachable},
+        )
+        assert [one["name"] for one in found] == names
+
+
+def test_stores_that_cannot_be_told_are_not_no_stores() -> None:
+    assert rendered("fleet_report", "{{ fleet_report__sets }}") == []
+    assert rendered("fleet_report", "{{ fleet_report__sets }}", store_backup_stores=None) == []
+    with pytest.raises(AnsibleError, match="nosuch"):
+        str(rendered("fleet_report", "{{ fleet_report__sets }}", store_backup_stores=trusted("{{ nosuch }}")))
+
+
+def test_credentials_that_look_like_data_are_written_as_they_are() -> None:
+    secret = '{"type":"service_account","valid": true}'
+    tasks = {
+        task["name"]: task
+        for file in ("install.yml", "encrypted.yml")
+        for task in read(ROLES[0].parent / "schedule" / "tasks" / file)
+    }
+    for text, item in (
+        (tasks["Write the credentials"]["ansible.builtin.copy"]["content"], {"key": "k", "value": secret}),
+        (tasks["Encrypt the credentials"]["ansible.builtin.command"]["stdin"], {"item": "k"}),
+    ):
+        assert rendered("schedule", text, item=item, schedule_credentials={"k": secret}) == secret
+
+
+def test_maintenance_looks_at_the_clock_once_a_step() -> None:
+    """A step that ends after the window has run: what has failed in it is told."""
+    (play,) = read(ROLES[0].parents[1] / "playbooks" / "maintain.yml")
+    steps = {}
+    for step in play["tasks"]:
+        tasks = step.get("block", [step])
+        steps[step["name"]] = [str(task).count("maintain__open") for task in tasks]
+        assert all(set(task) == {"name", "ansible.builtin.set_fact"} for task in tasks if "maintain__open" in str(task))
+    assert [name for name, counts in steps.items() if sum(counts) == 1] == [
+        *("Rotate logs", "Remove and archive old files", "Clean caches, purge records and optimize databases")
+    ]

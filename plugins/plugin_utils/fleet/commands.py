@@ -13,10 +13,13 @@ MANY = 3  # more hosts than this are named by a file (-l @FILE)
 
 
 class Commands:
-    """Commands for one host. Those that differ in the host alone can be made one (`together`)."""
+    """Commands for one host. Those that differ in the host alone can be made one (`together`).
+
+    :param inventory: what follows `-i`, quoted.
+    """
 
     def __init__(self, inventory: str, host: str) -> None:
-        self._inventory, self._host = quote(inventory), quote(host)
+        self._inventory, self._host = inventory, quote(host)
 
     def backup(self) -> str:
         return self._playbook("backup")

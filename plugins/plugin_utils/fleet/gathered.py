@@ -90,7 +90,9 @@ def _set(wanted: Mapping[str, Any], look: Any, one: Mapping[str, Any], earlier: 
     job, of_set = _job(name, "backup", one), earlier.set(name)
     found = next(iter((look or {}).get("sets") or ()), None)
     if found:
-        of_set.seen(_seen(found, now))
+        of_set.seen(
+            _from_elsewhere(_seen(found, now), of_set.last_seen) if look.get("elsewhere") else _seen(found, now)
+        )
         if found.get("bytes") is not None:
             of_set.sizes.add(int(found["bytes"]), now)
     elif look and not _unreadable(name, look, found):  # what was there is gone
@@ -169,6 +171,18 @@ def _seen(found: Mapping[str, Any], now: float) -> _Facts:
             for place in (found.get("copies") or {}).get("repositories") or ()
         ],
     }
+
+
+def _from_elsewhere(seen: _Facts, before: Any) -> _Facts:
+    """Of copies in directories of the host, what it said last: those that have their names elsewhere are others."""
+    last = {place["repository"]: place for place in (before or {}).get("copies") or ()}
+    copies = [
+        last.get(place["repository"], {**place, "status": "unknown", "newest_at": None})
+        if place["repository"].startswith("/")
+        else place
+        for place in seen["copies"]
+    ]
+    return {**seen, "copies": copies}
 
 
 def _ago(now: float, aged: Mapping[str, Any]) -> Any:
@@ -292,7 +306,9 @@ def _told(one: Mapping[str, Any], history: History, now: float) -> tuple[_Facts,
     history.host(name).believe(iso(now + _AHEAD))
     known = history.host(name).copy()
     if one.get("problem") and "sets" not in one:  # nobody knows which sets it must have
-        return _fault(one, history.host(name), [{"name": each} for each in known.get("sets", {})], one["problem"], now), []
+        return _fault(
+            one, history.host(name), [{"name": each} for each in known.get("sets", {})], one["problem"], now
+        ), []
     try:
         host, events = host_facts(one, history.host(name), now), list(events_of(one, now))
         problem = fault_of(host, events)

@@ -11,6 +11,7 @@ import platform
 import re
 import time
 from collections.abc import Mapping
+from shlex import quote
 from typing import Any
 
 from ...module_utils._core.errors import Day2Error, InvalidRequest
@@ -29,7 +30,7 @@ ARGUMENTS: dict[str, Any] = {
     "dest": {"type": "path", "required": True},
     "hosts": {"type": "list", "elements": "dict", "required": True},
     "fleet": {"type": "str", "default": "fleet"},
-    "inventory": {"type": "str", "default": "inventory"},
+    "inventory": {"type": "list", "elements": "str", "default": ["inventory"]},
     "command": {"type": "str", "default": "ansible-playbook day2.ops.fleet_report"},
     "next_due": {"type": "str"},
     "evidence": {"type": "dict"},
@@ -70,7 +71,7 @@ def report(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def _mode(text: str) -> int:
-    if not re.fullmatch(r"0?[0-7]{3}", text):
+    if not re.fullmatch(r"0[0-7]{3}", text):  # without quotes, YAML makes 420 of 0644
         raise InvalidRequest(f"mode: {text} is not an octal mode.", 'Write it in quotes, for example "0644".')
     return int(text, 8)
 
@@ -80,7 +81,7 @@ def _about(params: Mapping[str, Any], now: float) -> dict[str, Any]:
         every = parse_duration(params["next_due"] or 0)
     except InvalidRequest as exc:
         raise InvalidRequest(f"next_due: {exc.message}", exc.hint) from exc
-    made_by = {key: params[key] for key in ("inventory", "command")}
+    made_by = {"inventory": " -i ".join(quote(one) for one in params["inventory"]), "command": params["command"]}
     return {
         "fleet": params["fleet"],
         "next_due_at": iso(now + every) if every else None,

@@ -137,7 +137,9 @@ _HOST = _object(
     last_report_at=_or_null(_TIME),  # by the clock of the controller; null: never
     report_every_s=_POSITIVE,
     problem=_or_null(_TEXT),  # why the host did not answer
-    fault=_or_null(_TEXT),  # why it cannot be judged, though it may answer: what it or the inventory says makes no sense
+    fault=_or_null(
+        _TEXT
+    ),  # why it cannot be judged, though it may answer: what it or the inventory says makes no sense
     health=_or_null(_HEALTH),
     disks=_list(_DISK),
     sets=_list(_SET),  # every set that the inventory expects, also those without a backup
@@ -148,6 +150,7 @@ FACTS = _object(
     fleet=_NAME,
     made_at=_TIME,
     next_due_at=_or_null(_TIME),  # after it, the page is out of date
+    # Inventories as they follow -i, quoted for a shell
     made_by=_object(
         ["tool", "controller", "inventory", "command"], tool=_TEXT, controller=_TEXT, inventory=_TEXT, command=_TEXT
     ),

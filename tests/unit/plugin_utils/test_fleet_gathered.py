@@ -120,7 +120,13 @@ def test_ninety_days_are_remembered_and_gaps_are_no_zeros() -> None:
     [b"{", b"[]", b'{"format": 2}', b'{"format": 1, "fleet": "other", "hosts": {}, "files": []}']
     + [
         json.dumps({"format": 1, "fleet": "f", "files": [], "hosts": {"a": wrong}}).encode()
-        for wrong in ([], {"heard": 5}, {"heard": "2026-99-01T00:00:00Z"}, {"disks": {"/": {"x": 1}}}, {"sets": {"s": {"runs": {"2026-11-28": "x"}}}})
+        for wrong in (
+            [],
+            {"heard": 5},
+            {"heard": "2026-99-01T00:00:00Z"},
+            {"disks": {"/": {"x": 1}}},
+            {"sets": {"s": {"runs": {"2026-11-28": "x"}}}},
+        )
     ],
 )
 def test_a_history_that_is_not_ours_is_refused(data: bytes) -> None:
@@ -245,6 +251,23 @@ def test_days_in_the_future_are_not_believed() -> None:
     assert days_of("2026-11-29 x", NOW) == days_of("", NOW) == {}
 
 
+def test_directories_of_the_host_are_others_elsewhere() -> None:
+    """Copies there are as the host has seen them last, and of what it never told, nothing is known."""
+    here = [{"repository": "s3:b", "status": "current"}, {"repository": "/mnt/nas", "status": "current"}]
+    elsewhere = [here[0], {**here[1], "status": "missing"}]
+    sets = [{**told()["sets"][0], "repository": "s3:b", "copies": {"min": 3}}]
+    looks = [told(sets=sets)["backups"][0]["sets"][0] | {"copies": {"repositories": one}} for one in (here, elsewhere)]
+    history = History("f")
+    states = []
+    for more in (
+        {"backups": [{"name": "shop", "sets": looks[:1]}]},
+        {"backups": [{"name": "shop", "sets": looks[1:], "elsewhere": True}], "problem": "refused", "jobs": {}},
+    ):
+        (one,) = facts(told(sets=sets, **more), history=history)["hosts"][0]["sets"]
+        states.append(one["judged"]["copies"]["state"])
+    assert states == ["meeting", "meeting"]
+
+
 def params(dest: Path, **more: Any) -> dict[str, Any]:
     given = {name: option.get("default") for name, option in report.ARGUMENTS.items()}
     return {**given, "dest": str(dest), "hosts": [told()], **more}
@@ -263,6 +286,17 @@ def test_the_files(tmp_path: Path) -> None:
     ]
     assert list((dest / "limits").iterdir()) == []
     assert (dest / "index.html").stat().st_mode & 0o777 == 0o640
+
+
+def test_commands_name_every_inventory(tmp_path: Path) -> None:
+    host = told(problem="refused", backups=[])
+    (entry, *_more) = report.report(params(tmp_path, hosts=[host], inventory=["one", "in two"]), True)["attention"]
+    assert entry["commands"] == ["ansible all -i one -i 'in two' -l a1.example.com -m ansible.builtin.ping"]
+
+
+def test_a_mode_that_yaml_has_taken_for_a_number_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="416 is not an octal mode"):
+        report.report(params(tmp_path, mode=str(0o640)), check_mode=True)
 
 
 def test_a_report_of_another_fleet_is_not_replaced(tmp_path: Path) -> None:
