@@ -138,10 +138,11 @@ class S3Client:
 
         Raises what boto3 would for what the server refuses, but for what is missing.
         """
-        if self._signed is None or self.pace is not None or "api" in self.__dict__:
+        client = self._signed  # another thread may find that it is of no use
+        if client is None or self.pace is not None or "api" in self.__dict__:
             return None
         headers = {"if-none-match": "*"} if operation == "PutObject" and self._creates() else {}
-        answer = asked(self._signed, operation, key, body, query=query, headers=headers)
+        answer = asked(client, operation, key, body, query=query, headers=headers)
         if answer is None:
             self._signed = None
         else:
@@ -270,7 +271,8 @@ def usable_options(address: str) -> Iterator[None]:
 
 def code_of(exc: Exception) -> str:
     """The code that the server gave; "" when it gave none."""
-    return str(getattr(exc, "response", {}).get("Error", {}).get("Code", ""))
+    answer = getattr(exc, "response", None) or {}  # None: the connection was cut
+    return str(answer.get("Error", {}).get("Code", ""))
 
 
 def explain(exc: Exception, client: S3Client) -> Explained:

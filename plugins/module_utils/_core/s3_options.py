@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from .errors import InvalidRequest
 
 ADDRESS = "s3://"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NOT_SENT = re.compile(r"[^\x21-\x7e]")  # as it is in a header of each request
 ARGUMENTS: dict[str, Any] = {
     "endpoint_url": {"type": "str"},
     "region": {"type": "str"},
@@ -41,6 +44,12 @@ def check(options: Mapping[str, Any]) -> None:
         raise InvalidRequest(
             "s3 has session_token without access_key_id and secret_access_key.", "Set all three, or none of them."
         )
+    for name in ("access_key_id", "secret_access_key", "session_token"):
+        odd = _CONTROL if name == "secret_access_key" else _NOT_SENT
+        if odd.search(options.get(name) or ""):
+            raise InvalidRequest(
+                f"{name} in s3 has a character that none can have, such as a line break at the end.", "Correct it."
+            )
     if key and options.get("profile"):
         raise InvalidRequest("s3 has both profile and access_key_id.", "Set one of them.")
     if options.get("kms_key_id") and not str(options.get("server_side_encryption")).startswith("aws:kms"):

@@ -26,13 +26,16 @@ from xml.etree import ElementTree
 
 _CONNECT, _READ = 10.0, 30.0  # seconds
 _REGION = re.compile(r"(?!us-gov|us-iso|eu-isoe|cn-)[a-z]{2}-[a-z]+-\d")
+_LABEL = re.compile(r"[A-Za-z0-9-]{1,63}")
+_ENDPOINT = re.compile(r"https?://(?:[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?/?")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 # What else boto3 would take into account
 _VARIABLES = re.compile(
     r"AWS_(?!(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|CA_BUNDLE|(?:DEFAULT_)?REGION|EC2_METADATA_\w+)$)|"
     r"(?:https?|all|HTTPS?|ALL)_(?:proxy|PROXY)$"
 )
-_CONFIGURATION = "~/.aws/config"
+_CONFIGURATION = ("~/.aws/config", "~/.aws/credentials")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Answer(NamedTuple):
@@ -61,13 +64,15 @@ class Answer(NamedTuple):
 def signed(bucket: str, options: Mapping[str, Any]) -> Optional[Signed]:
     """A client of a bucket; None: boto3 is needed to know where it is, or how to get there."""
     known = all(options.get(name) for name in ("access_key_id", "secret_access_key", "region"))
-    others = any(_VARIABLES.match(name) for name in os.environ) or os.path.exists(os.path.expanduser(_CONFIGURATION))
+    others = any(_VARIABLES.match(name) for name in os.environ) or any(
+        os.path.exists(os.path.expanduser(one)) for one in _CONFIGURATION
+    )
     region, endpoint = str(options.get("region")), str(options.get("endpoint_url") or "")
     if not known or others or not _BUCKET.fullmatch(bucket):
         return None
     if not endpoint and _REGION.fullmatch(region) and options.get("addressing") != "path":
         return Signed(f"https://{bucket}.s3.{region}.amazonaws.com", options)
-    if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+/?", endpoint) or options.get("addressing") == "virtual":
+    if not _ENDPOINT.fullmatch(endpoint) or not _LABEL.fullmatch(region) or options.get("addressing") == "virtual":
         return None
     return Signed(f"{endpoint.rstrip('/')}/{bucket}", options)
 
@@ -81,7 +86,11 @@ class Signed:
     def __init__(self, url: str, options: Mapping[str, Any]) -> None:
         parts = urlsplit(url)
         self._tls = parts.scheme == "https"
-        self._host, self._top = parts.netloc, parts.path
+        # as boto3 names it: what passes requests on may name the server so, and the name is signed
+        self._host, self._top = parts.netloc.lower(), parts.path
+        default = f":{_DEFAULT_PORTS[parts.scheme]}"
+        if self._host.endswith(default):
+            self._host = self._host[: -len(default)]
         self._options = options
         self._own = threading.local()
 
@@ -153,7 +162,7 @@ class Signed:
 _MISSING = ("NoSuchKey", "NoSuchBucket")
 # What one more try does not change
 _DEFINITE = (
-    *("AccessDenied", "ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch"),
+    *("AccessDenied", "ExpiredToken", "InvalidAccessKeyId", "InvalidToken"),
     *("ConditionalRequestConflict", "PreconditionFailed"),
     *("QuotaExceeded", "XMinioStorageFull", "InsufficientStorage"),
 )
@@ -172,7 +181,7 @@ def asked(client: Signed, operation: str, key: str, body: bytes, **more: Mapping
         headers["content-md5"] = base64.b64encode(digest).decode()
     try:
         answer = client.ask(_METHODS.get(operation, "GET"), key, more["query"], body, headers)
-    except (http.client.HTTPException, OSError):
+    except (http.client.HTTPException, OSError, ValueError, OverflowError):
         return None
     if answer.status < 300:
         return answer

@@ -152,7 +152,12 @@ class S3Objects:
             yield page
             if not page.get("IsTruncated"):
                 return
-            more = {"ContinuationToken": page["NextContinuationToken"]}
+            more = {"ContinuationToken": page.get("NextContinuationToken") or ""}
+            if not more["ContinuationToken"]:
+                raise Unreachable(
+                    f"Can't list {self.location}: its server does not tell how to go on after the first objects.",
+                    "Check whether endpoint_url in s3 is that of a server that knows ListObjectsV2.",
+                )
 
     def read(self, key: str) -> Optional[bytes]:
         version = {} if key.startswith(".day2/") or "/.state/" in key else self._version(key)

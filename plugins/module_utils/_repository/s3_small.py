@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element, ParseError, SubElement, tostring
 
 from .._core.s3 import MISSING, S3Client, code_of, failures
 
+_LISTING = "ListBucketResult"
 _TIME = "%Y-%m-%dT%H:%M:%S"
 
 
@@ -40,7 +41,7 @@ def put(client: S3Client, key: str, data: bytes) -> Mapping[str, Any]:
 
 def versioning(client: S3Client) -> str:
     """Enabled, Suspended, or "" for a bucket that never kept versions."""
-    root = _document(client, "GetBucketVersioning", versioning="")
+    root = _document(client, "GetBucketVersioning", "VersioningConfiguration", versioning="")
     if root is not None:
         return root.findtext("Status") or ""
     told = client.api.get_bucket_versioning(Bucket=client.bucket)
@@ -55,6 +56,8 @@ def page(client: S3Client, **asked: Any) -> Mapping[str, Any]:
     if answer is not None and answer.status == 200:
         try:
             root = answer.document
+            if root.tag != _LISTING:  # it may be an error, in spite of the status
+                raise ValueError(root.tag)
             return {
                 "Contents": [_object(one) for one in root.findall("Contents")],
                 "CommonPrefixes": [{"Prefix": one.findtext("Prefix") or ""} for one in root.findall("CommonPrefixes")],
@@ -76,7 +79,7 @@ def _object(one: Element) -> dict[str, Any]:
 
 def uploads(client: S3Client, prefix: str) -> Iterator[Mapping[str, Any]]:
     """The unfinished uploads below a prefix, as boto3 gives them."""
-    root = _document(client, "ListMultipartUploads", uploads="", prefix=prefix)
+    root = _document(client, "ListMultipartUploads", "ListMultipartUploadsResult", uploads="", prefix=prefix)
     if root is not None and root.find("Upload") is None and root.findtext("IsTruncated") != "true":
         return
     for some in client.api.get_paginator("list_multipart_uploads").paginate(Bucket=client.bucket, Prefix=prefix):
@@ -93,8 +96,8 @@ def delete(client: S3Client, objects: Sequence[Mapping[str, str]]) -> Sequence[M
         for name in sorted(one):
             SubElement(entry, name).text = one[name]
     SubElement(top, "Quiet").text = "true"
-    root = _document(client, "DeleteObjects", tostring(top), delete="")
-    if root is not None and root.tag == "DeleteResult":
+    root = _document(client, "DeleteObjects", "DeleteResult", tostring(top), delete="")
+    if root is not None:
         return [{part.tag: part.text or "" for part in one} for one in root.findall("Error")]
     asked = {"Objects": list(objects), "Quiet": True}
     refused: Sequence[Mapping[str, Any]] = client.api.delete_objects(Bucket=client.bucket, Delete=asked).get(
@@ -103,9 +106,10 @@ def delete(client: S3Client, objects: Sequence[Mapping[str, str]]) -> Sequence[M
     return refused
 
 
-def _document(client: S3Client, operation: str, body: bytes = b"", **query: str) -> Optional[Element]:
+def _document(client: S3Client, operation: str, tag: str, body: bytes = b"", **query: str) -> Optional[Element]:
     answer = client.ask(operation, "", body, **query)
     try:
-        return answer.document if answer is not None and answer.status == 200 else None
+        root = answer.document if answer is not None and answer.status == 200 else None
     except ParseError:
         return None
+    return root if root is not None and root.tag == tag else None  # it may be an error, in spite of the status

@@ -47,6 +47,16 @@ def test_what_does_not(options: dict[str, str], says: str) -> None:
         check(options)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("access_key_id", "a\n"), ("secret_access_key", "b\n"), ("session_token", "t\n"), ("session_token", "t€")],
+)
+def test_what_a_request_can_not_have_is_refused_and_not_shown(name: str, value: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"{name} in s3 has a character") as caught:
+        check({**KEYS, name: f"hidden{value}"})
+    assert "hidden" not in f"{caught.value} {caught.value.hint}"
+
+
 def test_what_is_sent_with_objects() -> None:
     assert sent_with_objects({**KEYS, "storage_class": "", "kms_key_id": None}) == {}
     assert sent_with_objects({**KEYS, **KMS, "storage_class": "GLACIER"}) == {

@@ -22,6 +22,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     RepositoryError,
     Unreachable,
 )
+from ansible_collections.day2.ops.plugins.module_utils._core.s3_signed import signed
 from ansible_collections.day2.ops.plugins.module_utils._repository import s3
 from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
 from ansible_collections.day2.ops.plugins.module_utils._repository.s3 import S3Objects
@@ -204,6 +205,48 @@ def test_bodies_are_signed_where_nothing_else_protects_them(tls: bool, tmp_path:
             one.put("x", b"x")
     ((_line, headers),) = requests
     assert (headers["X-Amz-Content-SHA256"] == "UNSIGNED-PAYLOAD") is tls
+
+
+def test_an_error_with_the_status_of_success_is_no_empty_listing() -> None:
+    with answering(Answer(200, "InternalError", "We encountered an internal error.")) as (url, _requests):
+        for ask in (lambda one: one.folders(), lambda one: one.walk("").__next__(), lambda one: one.abort_uploads("")):
+            with pytest.raises(Unreachable, match="InternalError"):
+                ask(objects(url))
+
+
+def test_a_connection_that_is_cut_is_no_answer_without_a_code() -> None:
+    with answering(None) as (url, _requests):
+        one = objects(url)
+        for ask in (lambda: one.read(".day2/x"), lambda: one.create("x", b"x"), lambda: one.get("x", 0), one.trouble):
+            with pytest.raises((Unreachable, *access.failures())):
+                ask()
+
+
+def test_a_listing_that_can_not_be_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = objects("http://127.0.0.1:9")
+    monkeypatch.setattr(one, "_versioning", "")
+    pages = iter([{"IsTruncated": True, "NextContinuationToken": None}])
+    monkeypatch.setattr(s3.small, "page", lambda *_asked, **_more: next(pages))
+    with pytest.raises(Unreachable, match="does not tell how to go on"):
+        one.folders()
+
+
+@pytest.mark.parametrize("host", ["[::1", "a..b", "127.0.0.1:99999", "[1.2.3.4]:80"])
+def test_an_endpoint_that_is_none(host: str) -> None:
+    with pytest.raises(Day2Error, match="can't be used|Can't read"):
+        objects(f"http://{host}").read(".day2/x")
+
+
+def test_the_server_is_named_as_boto3_names_it_and_boto3_has_the_last_word() -> None:
+    with answering(Answer(403, "SignatureDoesNotMatch")) as (url, requests):
+        with pytest.raises(Unreachable, match="secret access key is wrong"):
+            objects(url.replace("127.0.0.1", "LocalHost")).read(".day2/x")
+        first, last = (headers["host"] if "host" in headers else headers["Host"] for _line, headers in requests)
+        assert first == last == url.replace("http://127.0.0.1", "localhost")
+    for url in ("https://One:443", "http://one:80/"):
+        client = signed("backups", {**CREDENTIALS, "endpoint_url": url})
+        assert client is not None
+        assert client._host == "one"
 
 
 def test_the_bucket_is_in_the_host_name_if_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
