@@ -22,8 +22,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 from urllib.parse import quote, urlencode
 
-# It ends when the other end of its input does, whatever ends the run.
-_SCRIPT = 'command -v rclone >/dev/null || exit; rclone "$@" </dev/null & read -r _; kill $!; wait'
+# It ends when the other end of its input does, whatever ends the run or the shell; and the shell ends when it does.
+_SCRIPT = (
+    "command -v rclone >/dev/null || exit; exec 3<&0; "
+    'rclone "$@" </dev/null 3<&- & server=$!; (read -r _ <&3; kill $server) & exec 3<&-; wait $server; kill $!'
+)
 _STARTS = 20.0  # seconds
 _SERVING = re.compile(rb"remote control on http://127\.0\.0\.1:(\d+)/")
 _USER = "day2"
@@ -40,7 +43,7 @@ class Server:
         self._words = words
         self._environment = environment
         self._process: Optional[subprocess.Popen[bytes]] = None
-        self._port = 0  # -1: it could not be started
+        self._port = 0  # -1: it could not be started, or has ended
         self._starting = threading.Lock()
         self._password = secrets.token_hex(32)
         self._own = threading.local()
@@ -66,6 +69,8 @@ class Server:
         with self._starting:
             if not self._port:
                 self._port = self._start()
+            if self._process is None or self._process.poll() is not None:
+                self._port = -1  # another program may have the port by now, which must not see the password
             return self._port > 0
 
     def _start(self) -> int:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,6 +20,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import MissingDependency
 from ansible_collections.day2.ops.plugins.module_utils._core.rclone import Answer, Rclone
+from ansible_collections.day2.ops.plugins.module_utils._core.rclone_server import Server
 
 pytestmark = pytest.mark.once  # it is a program, which is the same for every Python
 
@@ -77,6 +80,45 @@ def test_it_ends_with_a_run_that_is_killed(tmp_path: Path) -> None:
         while serving(port):
             assert time.monotonic() < deadline
             time.sleep(0.02)
+
+
+def test_it_ends_with_a_run_although_its_shell_was_ended(tmp_path: Path) -> None:
+    one = remote(tmp_path)
+    one.call("list", "", "lsjson", one.at(""))
+    server = one._server
+    server._process.send_signal(signal.SIGTERM)
+    server._process.wait()
+    assert serving(server._port)
+    server.close()
+    deadline = time.monotonic() + 20
+    while serving(server._port):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_what_takes_its_port_after_it_is_not_told_the_password(tmp_path: Path) -> None:
+    one = remote(tmp_path)
+    one.call("list", "", "lsjson", one.at(""))
+    server, port = one._server, one._server._port
+    shell = server._process.pid
+    children = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
+    (pid,) = (int(one) for one in children if Path(f"/proc/{one}/comm").read_text() == "rclone\n")
+    os.kill(pid, signal.SIGKILL)
+    server._process.wait(20)
+    server._own.connection.close()  # another thread has none yet
+    server._own.connection = None
+    with socket.create_server(("127.0.0.1", port)) as taken:
+        assert server.ask(["lsjson", str(tmp_path)], None, 1) is None
+        taken.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            taken.accept()
+
+
+def test_one_that_does_not_start_is_not_waited_for(tmp_path: Path) -> None:
+    server = Server(str(tmp_path), ["--no-such-option"], dict(os.environ))
+    began = time.monotonic()
+    assert server.ask(["lsjson", str(tmp_path)], None, 10) is None
+    assert time.monotonic() - began < 15
 
 
 def test_without_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
