@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, Optional
 
 from .errors import InvalidRequest, MissingDependency, TaskEnded
+from .s3_options import check_characters
 
 EXPIRED = "ExpiredToken"
 
@@ -71,6 +72,7 @@ class Service:
         self._exceptions: Any = botocore.exceptions
         if bool(connection.access_key_id) != bool(connection.secret_access_key):
             raise InvalidRequest("access_key_id and secret_access_key must be set together.")
+        check_characters(connection._asdict())
         try:
             self.session: Any = botocore.session.Session(profile=connection.profile)
             if connection.access_key_id:

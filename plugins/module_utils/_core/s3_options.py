@@ -44,18 +44,23 @@ def check(options: Mapping[str, Any]) -> None:
         raise InvalidRequest(
             "s3 has session_token without access_key_id and secret_access_key.", "Set all three, or none of them."
         )
-    for name in ("access_key_id", "secret_access_key", "session_token"):
-        odd = _CONTROL if name == "secret_access_key" else _NOT_SENT
-        if odd.search(options.get(name) or ""):
-            raise InvalidRequest(
-                f"{name} in s3 has a character that none can have, such as a line break at the end.", "Correct it."
-            )
+    check_characters(options, " in s3")
     if key and options.get("profile"):
         raise InvalidRequest("s3 has both profile and access_key_id.", "Set one of them.")
     if options.get("kms_key_id") and not str(options.get("server_side_encryption")).startswith("aws:kms"):
         raise InvalidRequest(
             "s3 has kms_key_id without server_side_encryption: aws:kms.", "Set both, or leave out kms_key_id."
         )
+
+
+def check_characters(options: Mapping[str, Any], where: str = "") -> None:
+    """Raise InvalidRequest for credentials that no request can have. What refused them otherwise would show them."""
+    for name in ("access_key_id", "secret_access_key", "session_token"):
+        odd = _CONTROL if name == "secret_access_key" else _NOT_SENT
+        if odd.search(options.get(name) or ""):
+            raise InvalidRequest(
+                f"{name}{where} has a character that none can have, such as a line break at the end.", "Correct it."
+            )
 
 
 def sent_with_objects(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ _VARIABLES = re.compile(
     r"(?:https?|all|HTTPS?|ALL)_(?:proxy|PROXY)$"
 )
 _CONFIGURATION = ("~/.aws/config", "~/.aws/credentials")
+_BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -122,7 +123,8 @@ class Signed:
         if made is not None:
             return made, True
         if self._tls:
-            bundle = self._options.get("ca_bundle") or os.environ.get("AWS_CA_BUNDLE")
+            named = (self._options.get("ca_bundle"), *(os.environ.get(one) for one in _BUNDLES))
+            bundle = next(filter(None, named), None)
             context = ssl.create_default_context(cafile=bundle)
             made = http.client.HTTPSConnection(self._host, timeout=_CONNECT, context=context)
         else:

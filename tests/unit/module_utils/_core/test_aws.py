@@ -26,6 +26,13 @@ def test_half_a_pair_of_keys_is_refused(key: Optional[str], secret: Optional[str
         service(key, secret)
 
 
+def test_a_token_that_no_request_can_have_is_refused_and_not_shown() -> None:
+    connection = Connection("eu-central-1", access_key_id="a", secret_access_key="b", session_token="hidden\n")
+    with pytest.raises(InvalidRequest, match="^session_token has a character") as caught:
+        Service("dynamodb", "DynamoDB", connection, RETRIES).ask("list_tables")
+    assert "hidden" not in str(caught.value)
+
+
 def test_a_pair_of_keys_is_used_before_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of the environment")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another secret")
