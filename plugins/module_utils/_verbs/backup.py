@@ -150,7 +150,8 @@ def apply(ready: BackupPlan, made: list[Manifest], progress: Progress) -> dict[s
             made.append(current)
     warnings = note(lambda: _remember(ready, current))
     kept = [*ready.kept, *([current.id] if current else [])]
-    forget = forgetting(request.stores, [*ready.manifests, *([current] if current else [])])
+    readable = [*ready.manifests, *([current] if current else [])]
+    forget = forgetting(request.stores, readable, sorted(set(ready.ids) - {one.id for one in readable}))
     removed, more = carry_out(request.repository, request.name, kept, ready.removals, forget)
     result = result_of(ready, current, removed)
     result["warnings"] += warnings + more

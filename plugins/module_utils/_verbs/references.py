@@ -70,12 +70,15 @@ def why_outdated(stores: Sequence[NamedStore], newest: Manifest) -> str:
     return ""
 
 
-def forgetting(stores: Sequence[NamedStore], manifests: Sequence[Manifest]) -> Callable[[str], None]:
+def forgetting(
+    stores: Sequence[NamedStore], manifests: Sequence[Manifest], unreadable: Sequence[str]
+) -> Callable[[str], None]:
     """What is called with the id of each backup that is about to be removed: removes what only it refers to.
 
     It raises RepositoryError when something of that stays, and the backup must, too.
 
     :param manifests: of all backups of the set.
+    :param unreadable: the ids of those of which it is not known what they refer to.
     """
     known = {one.id: one for one in manifests}
     of_type = {entry.store.type: entry.store for entry in stores}
@@ -84,6 +87,11 @@ def forgetting(stores: Sequence[NamedStore], manifests: Sequence[Manifest]) -> C
         manifest = known.get(backup)
         if manifest is None or manifest.kind != REFERENCE:
             return
+        if unreadable:
+            raise RepositoryError(
+                f"backup {unreadable[0]} may need what this one refers to, but its manifest can't be read. Repair that "
+                "backup, or remove it"
+            )
         for part in manifest.sources:
             store: object = of_type.get(part.type)
             if not isinstance(store, Referring):

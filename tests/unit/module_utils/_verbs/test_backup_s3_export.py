@@ -12,6 +12,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -322,6 +323,20 @@ def test_increments_continue_a_full_export_and_are_restored_in_order(account: Ac
     assert fifth["removed"] == [fourth["backup"]["id"]]
     identity = references(fifth)[0]["arn"].rpartition("/")[2]
     assert all(identity in one for one in account.objects())
+
+
+def test_what_a_backup_that_can_not_be_read_may_need_is_kept(account: Account) -> None:
+    account.create()
+    account.step(0, 1, 1)
+    second = account.step(1, 2, 2)
+    manifest = Path(second["backup"]["path"]) / "manifest.json"
+    content = manifest.read_bytes()
+    manifest.write_bytes(content[:-1])
+    third = account.step(24 * 8, 3, 3, keep={"last": 1})
+    assert third["removed"] == []
+    assert f"backup {second['backup']['id']} may need what this one refers to, but its" in third["warnings"][-1]
+    manifest.write_bytes(content)
+    assert account.run("restore", target=account.store(prefix=f"new_{account.prefix}"), backup=second["backup"]["id"])
 
 
 def test_what_increments_need_is_looked_at_first(account: Account) -> None:
