@@ -75,7 +75,10 @@ def signed(bucket: str, options: Mapping[str, Any]) -> Optional[Signed]:
         return Signed(f"https://{bucket}.s3.{region}.amazonaws.com", options)
     if not _ENDPOINT.fullmatch(endpoint) or not _LABEL.fullmatch(region) or options.get("addressing") == "virtual":
         return None
-    return Signed(f"{endpoint.rstrip('/')}/{bucket}", options)
+    try:
+        return Signed(f"{endpoint.rstrip('/')}/{bucket}", options)
+    except ValueError:  # newer Pythons look at what is in brackets; boto3 tells what is wrong
+        return None
 
 
 class Signed:
