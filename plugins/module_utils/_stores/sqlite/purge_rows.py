@@ -15,6 +15,7 @@ from typing import Any, Optional, Union
 from ..records.as_stored import as_stored
 from ..records.model import Info, Record
 from ..records.purger import Key, Row
+from .ddl import words
 from .file import rows_of, sqlite3
 from .lines import LineWriter, line_writer
 from .read import columns_of, records_reader
@@ -134,8 +135,13 @@ def _rows(
 
 
 def is_numbered(info: Info) -> bool:
-    """Whether the key consists of one column, which contains integers only."""
-    return len(info.key) == 1 and any(field.identity and field.name in info.key for field in info.fields)
+    """Whether the key consists of one column, which contains integers only: the row id. Without that, or with DESC, a
+    key that is declared as INTEGER PRIMARY KEY may contain anything.
+    """
+    if len(info.key) != 1 or not any(field.identity and field.name in info.key for field in info.fields):
+        return False
+    said = [words(one.sql) for one in info.statements if one.kind == "table"]
+    return bool(said) and not {"WITHOUT", "DESC"} & set(said[0])
 
 
 def conditions(info: Info, keys: Sequence[Key]) -> Iterator[tuple[str, list[Any]]]:

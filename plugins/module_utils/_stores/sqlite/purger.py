@@ -19,6 +19,7 @@ from ..records.purger import Batch, Key, Relation, Removed, Row, digest_of, remo
 from .file import connect, sqlite3, sqlite_errors
 from .purge_rows import GONE, PAGE, Rows, conditions, is_numbered, marks_of, reader_of, token_of
 from .schema import identifier
+from .schema_watch import SchemaWatch
 from .target import SqliteTarget
 
 _LEAST, _MOST = -(2**63), 2**63  # of integers
@@ -40,6 +41,7 @@ class SqlitePurger(SqliteTarget):
         super().__init__(path)
         self._pager: Optional[sqlite3.Connection] = None
         self._wal = False
+        self._watch: Optional[SchemaWatch] = None
 
     def __exit__(self, *exc: object) -> None:
         self._end_pages()
@@ -65,6 +67,10 @@ class SqlitePurger(SqliteTarget):
         if os.statvfs(directory).f_flag & os.ST_RDONLY:
             raise TargetError(f"{self.path} is not writable: its file system is mounted read-only.")
         self._check_statements(infos)
+        reader = self._open_reader()
+        if reader is not None:  # in the transaction in which they were described
+            with sqlite_errors(SourceError, "Can't read the database", self.path):
+                self._watch = SchemaWatch(reader, [info.stored.name for info in infos])
 
     def _check_statements(self, infos: Sequence[Info]) -> None:
         """Raise what is found when a statement is prepared, such as foreign keys that refer to no key."""
@@ -157,6 +163,8 @@ class SqlitePurger(SqliteTarget):
             done, taken = Removed(), 0
             with self._transaction():
                 began = time.monotonic()
+                if self._watch is not None:
+                    self._watch.check(connection, info.name)
                 while ready:
                     done = done.plus(remove_batch(store, info, relations, ready.popleft(), action))
                     taken += 1

@@ -464,6 +464,47 @@ def test_references(
     assert {one["id"]: one["line"] for one in exported(repository, 2)} == {1: 3, 2: 3}
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("ALTER TABLE events ADD COLUMN more TEXT", "UPDATE events SET more = 'in no export'"),
+        (
+            "CREATE TABLE lines (id INTEGER PRIMARY KEY, event INTEGER REFERENCES EVENTS (id) ON DELETE CASCADE)",
+            "INSERT INTO lines VALUES (1, 1)",
+        ),
+        ("CREATE TRIGGER gone AFTER DELETE ON events BEGIN DELETE FROM events WHERE id = old.id + 1; END",),
+    ],
+)
+def test_a_schema_that_changes_meanwhile(change: tuple[str, ...], run: Purge, events: Any, meanwhile: Any) -> None:
+    store = events("sqlite", 600)
+    meanwhile(lambda: [sql(store, one) for one in change])
+    with pytest.raises(Day2Error, match="schema of events, or of tables that refer to it, has changed"):
+        run(store)
+    assert len(ids(store)) == 1200
+
+
+def test_a_table_of_others_that_appears_meanwhile(run: Purge, events: Callable[..., Store], meanwhile: Any) -> None:
+    store = events("sqlite", 600)
+    meanwhile(lambda: sql(store, "CREATE TABLE other (id INTEGER PRIMARY KEY)"))
+    assert run(store)["deleted"] == 600
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+def test_integer_keys_that_are_no_integers(mode: str, run: Purge, stores: Stores, repository: Path) -> None:
+    """Which SQLite allows without row ids."""
+    store = stores("sqlite")
+    sql(store, f"PRAGMA journal_mode={mode}")
+    sql(store, "CREATE TABLE events (id INTEGER PRIMARY KEY, at TEXT) WITHOUT ROWID")
+    sql(
+        store,
+        f"INSERT INTO events VALUES (1, '{OLD}'), (1.5, '{NEW}'), (2, '{OLD}'), (30000, '{OLD}'), ('a', '{OLD}'), "
+        f"(x'61', '{NEW}'), (x'62', '{OLD}')",
+    )
+    assert run(store)["deleted"] == 5
+    assert ids(store) == [1.5, b"a"]
+    assert len(exported(repository)) == 5
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_detach(
     kind: str, run: Purge, refused: Callable[..., str], events: Callable[..., Store], repository: Path
