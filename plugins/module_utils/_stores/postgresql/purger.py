@@ -36,6 +36,17 @@ _REFERRING = """
 SELECT n.nspname || '.' || c.relname || ' (' || k.conname || ')' FROM pg_constraint k
 JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE k.contype = 'f' AND k.confrelid = %s::regclass AND n.nspname <> %s AND k.conparentid = 0 ORDER BY 1"""
+# What others may change meanwhile: columns, triggers, and foreign keys that refer to these tables.
+_SCHEMA = """
+WITH t AS (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = %s AND c.relname = ANY(%s))
+SELECT 'column', attrelid::text, attnum::text, attname::text, format_type(atttypid, atttypmod) FROM pg_attribute
+    WHERE attrelid IN (SELECT oid FROM t) AND attnum > 0 AND NOT attisdropped
+UNION ALL SELECT 'key', confrelid::text, oid::text, conname::text, conrelid::text FROM pg_constraint
+    WHERE contype = 'f' AND confrelid IN (SELECT oid FROM t)
+UNION ALL SELECT 'trigger', tgrelid::text, oid::text, tgname::text, '' FROM pg_trigger
+    WHERE NOT tgisinternal AND tgrelid IN (SELECT oid FROM t)
+ORDER BY 1, 2, 3"""
 
 _TableOf = Callable[[Info], str]
 
@@ -44,9 +55,14 @@ class PostgresqlPurger(PostgresqlEditor):
     """The tables of a schema from which records are removed."""
 
     least_wait = 0.0
+    _touched: Sequence[str] = ()
+    _known_schema: Sequence[Any] = ()
 
     def check_writable(self, infos: Sequence[Info], size: int, rights: Rights = NO_RIGHTS) -> None:
         super().check_writable(infos, size, rights)
+        self._touched = [info.stored.name for info in infos]
+        with errors(SourceError, f"Can't read the schema {self._schema}"):
+            self._known_schema = self._read().execute(_SCHEMA, (self._schema, self._touched)).fetchall()
         for info in infos:
             if info.name in self._partitioned:
                 raise TargetError(
@@ -121,8 +137,11 @@ class PostgresqlPurger(PostgresqlEditor):
         def attempt(skip: bool) -> Removed:
             with errors(TargetError, f"Can't delete from the table {info.name}"), self._connected().transaction():
                 if relations:
-                    return remove_batch(store, info, relations, batch_of(items), action)
-                return store.delete_unchanged(info, items, skip)
+                    removed = remove_batch(store, info, relations, batch_of(items), action)
+                else:
+                    removed = store.delete_unchanged(info, items, skip)
+                self._check_schema(info)  # which nobody can change any more before the commit
+                return removed
 
         try:
             return attempt(False)
@@ -134,6 +153,14 @@ class PostgresqlPurger(PostgresqlEditor):
             return attempt(True)
         except TargetError as exc:
             raise locked if _state(exc) == _FORBIDDEN else exc from None
+
+    def _check_schema(self, info: Info) -> None:
+        """Raise TargetError if it has changed since the records were read."""
+        if self._connected().execute(_SCHEMA, (self._schema, self._touched)).fetchall() != self._known_schema:
+            raise TargetError(
+                f"The schema of {info.name}, or of tables that refer to it, has changed since its records were read.",
+                "Nothing was deleted after that. Run again: what is left is exported as it is then.",
+            )
 
     def finish(self, info: Info) -> Sequence[str]:
         """Make durable what was committed, and let new rows use the space."""
