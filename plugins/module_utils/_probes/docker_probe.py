@@ -71,7 +71,9 @@ class DockerProbe(BaseProbe):
         if drivers and info["LoggingDriver"] not in drivers:
             finding.problem(f"the default log driver of Docker is {info['LoggingDriver']}, not {' or '.join(drivers)}")
         # ["name=seccomp,profile=builtin", "name=userns"]
-        has = {str(one).partition(",")[0].rpartition("=")[2] for one in info.get("SecurityOptions") or ()}
+        told = [str(one).split(",") for one in info.get("SecurityOptions") or ()]
+        # with the profile unconfined, nothing is filtered, but the option is still there
+        has = {one[0].rpartition("=")[2] for one in told if "profile=unconfined" not in one}
         missing = [one for one in self.options["security"] or () if one not in has]
         version = str(info.get("ServerVersion", ""))
         if _NEW_PRIVILEGES in missing and _major(version) < _TOLD_FROM:

@@ -13,6 +13,7 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
+from ansible_collections.day2.ops.plugins.module_utils._probes.docker_probe import DockerProbe
 from tests.services.docker import Docker, docker
 from tests.services.podman import podman
 
@@ -138,3 +139,16 @@ def test_no_engine(check: Check, tmp_path: Path) -> None:
     result = check("container", container="web", socket=str(tmp_path / "none.sock"))
     assert result["status"] == "critical"
     assert "No such file or directory" in result["message"]
+
+
+@pytest.mark.parametrize(
+    ("profile", "status"), [("unconfined", "critical"), ("builtin", "ok"), ("/etc/own.json", "ok")]
+)
+def test_seccomp_that_filters_nothing(profile: str, status: str) -> None:
+    """As Docker 23 and newer ones tell of `"seccomp-profile": "unconfined"`."""
+    options = {**dict.fromkeys(DockerProbe.OPTIONS), "security": ["seccomp"]}
+    probe = DockerProbe(options, {})
+    finding = probe.finding()
+    info = {"LoggingDriver": "local", "SecurityOptions": ["name=apparmor", f"name=seccomp,profile={profile}"]}
+    probe._settings(info, finding)
+    assert finding.status == status
