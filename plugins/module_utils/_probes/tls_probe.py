@@ -143,6 +143,8 @@ class TlsProbe(BaseProbe):
             context.maximum_version = _VERSIONS[newest]
             with contextlib.suppress(ssl.SSLError):
                 context.set_ciphers("ALL:@SECLEVEL=0")  # where the host would refuse them, too
+        if options["client_certificate"]:  # a server that requires one would refuse any version without
+            context.load_cert_chain(options["client_certificate"], options["client_key"])
         connection = connect(options["host"], options["port"], deadline, options["family"])
         with contextlib.closing(connection):
             if options["starttls"]:

@@ -159,7 +159,7 @@ class PostgresqlPurger(PostgresqlEditor):
         if self._connected().execute(_SCHEMA, (self._schema, self._touched)).fetchall() != self._known_schema:
             raise TargetError(
                 f"The schema of {info.name}, or of tables that refer to it, has changed since its records were read.",
-                "Nothing was deleted after that. Run again: what is left is exported as it is then.",
+                "Nothing more was deleted. Run again: the records that are left are exported again.",
             )
 
     def finish(self, info: Info) -> Sequence[str]:

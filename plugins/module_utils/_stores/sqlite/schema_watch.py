@@ -39,7 +39,7 @@ class SchemaWatch:
         if self._read(connection) != self._schema:
             raise TargetError(
                 f"The schema of {name}, or of tables that refer to it, has changed since its records were read.",
-                "Nothing was deleted after that. Run again: what is left is exported as it is then.",
+                "Nothing more was deleted. Run again: the records that are left are exported again.",
             )
         self._version = version
 

@@ -110,8 +110,11 @@ def test_pragmas_that_no_other_process_can_see(pragmas: dict[str, Any], words: s
 
 
 @contextlib.contextmanager
-def tls_server(directory: Path, oldest: ssl.TLSVersion, newest: ssl.TLSVersion) -> Iterator[int]:
-    """The port of a server with an RSA key that accepts these versions."""
+def tls_server(directory: Path, oldest: ssl.TLSVersion, newest: ssl.TLSVersion, clients: bool = False) -> Iterator[int]:
+    """The port of a server with an RSA key that accepts these versions.
+
+    :param clients: it requires a client certificate, and takes its own for one.
+    """
     make = "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -subj /CN=localhost -days 50"
     subprocess.run(["openssl", *make.split()], check=True, capture_output=True, cwd=directory)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -120,6 +123,9 @@ def tls_server(directory: Path, oldest: ssl.TLSVersion, newest: ssl.TLSVersion) 
         warnings.simplefilter("ignore")
         context.minimum_version, context.maximum_version = oldest, newest
     context.set_ciphers("ALL:@SECLEVEL=0")
+    if clients:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(directory / "cert.pem")
     import socket
 
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listening:
@@ -150,6 +156,14 @@ def test_a_server_that_accepts_what_is_too_old(check: Check, tmp_path: Path) -> 
     with tls_server(tmp_path, ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_3) as port:
         assert check("tls", port=port, min_protocol="TLSv1.3", **where)["status"] == "ok"
         assert check("tls", port=port, min_protocol="TLSv1.2", **where)["status"] == "ok"
+
+
+def test_a_server_that_requires_a_client_certificate(check: Check, tmp_path: Path) -> None:
+    files = {"client_certificate": str(tmp_path / "cert.pem"), "client_key": str(tmp_path / "key.pem")}
+    with tls_server(tmp_path, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3, clients=True) as port:
+        where: dict[str, Any] = {"host": "localhost", "family": "ipv4", "validate_certs": False}
+        result = check("tls", port=port, min_protocol="TLSv1.3", **where, **files)
+    assert result["message"] == f"localhost:{port} accepts TLSv1.2, which is older than TLSv1.3"
 
 
 def test_the_key_of_a_certificate(check: Check, web: Nginx, tmp_path: Path) -> None:
