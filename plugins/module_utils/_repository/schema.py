@@ -276,8 +276,13 @@ _EXPORTED_TABLE = mapping({"table": text, "items": _SIZE, "sum": DIGEST, "settin
 
 
 def _tables(source: Any, where: str) -> None:
-    """Of DynamoDB, each collection whose items are in the backup has the settings of its table."""
-    if source["type"] == "dynamodb" and not source["details"].get("references"):
+    """Of DynamoDB, each collection whose items are in the backup has the settings of its table.
+
+    What a migration or an update saves are records (`format`), which are put back without settings.
+    """
+    if source["type"] == "dynamodb" and not {"references", "format"} & {
+        key for key, one in source["details"].items() if one
+    }:
         tables = {one["name"]: _EXPORTED_TABLE for one in source["collections"]}
         if tables:
             mapping({"tables": mapping(tables)}, {"moved": maybe(listed(text))})(

@@ -28,6 +28,11 @@ class TablesRestoration:
     damage = ""
 
     def __init__(self, store: DynamodbStore, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> None:
+        if "tables" not in copy.details:
+            raise TargetError(
+                "This backup has records that a migration or an update has replaced, without the settings of tables.",
+                "Put them back with the module that made it, by state=reverted.",
+            )
         names = _chosen(store, copy, only)
         self._dry = dry
         self.tables: list[TableRestoration] = []
