@@ -415,6 +415,19 @@ def test_increments_of_which_not_all_were_written_are_written_again(
             account.restore(check=check)
 
 
+def test_a_table_of_the_same_name_was_not_imported(account: Account) -> None:
+    account.create()
+    account.put(1)
+    account.backup()
+    account.restore()
+    account.boto.delete_table(TableName=f"new_{account.prefix}things")
+    account.prefix, before = f"new_{account.prefix}", account.prefix
+    account.create()
+    account.prefix = before
+    with pytest.raises(TargetError, match="restores only into new tables"):
+        account.restore()
+
+
 def test_tasks_that_are_killed_at_their_calls_are_run_again(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     account.create()
     account.put(1)

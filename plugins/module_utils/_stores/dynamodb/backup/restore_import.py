@@ -68,7 +68,7 @@ class ImportedTable(NewTable):
             for one in answer.get("ImportSummaryList", ()):
                 source = one.get("S3BucketSource") or {}
                 same = {name: source.get(name) for name in wanted} == wanted
-                if same and one.get("ImportStatus") in ("COMPLETED", _UNDERWAY):
+                if same and one.get("ImportStatus") in ("COMPLETED", _UNDERWAY) and self._has_made(one, table):
                     self.underway = one["ImportStatus"] == _UNDERWAY
                     self._arn = one["ImportArn"] if self.underway else ""
                     self._check_mark(table)
@@ -76,6 +76,11 @@ class ImportedTable(NewTable):
             if not answer.get("NextToken"):
                 raise self.exists()
             arguments["NextToken"] = answer["NextToken"]
+
+    def _has_made(self, one: Mapping[str, Any], table: Table) -> bool:
+        """Whether an import has made this table, and not one of this name that was there before: both have one ARN."""
+        told = self._ask("describe_import", ImportArn=one["ImportArn"])["ImportTableDescription"]
+        return bool(told.get("TableId") == table.described.get("TableId"))
 
     def complete(self, table: Table, progress: Progress) -> None:
         """Write what the incremental exports have, in order. Raises TargetError."""
