@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,8 @@ class Kind:
     def locked(self) -> Iterator[TargetStore]:
         with self.target() as target:
             target.check_state()
-            assert target.lock()
+            # A server may still be ending the session before.
+            assert any(target.lock() or time.sleep(0.05) for _attempt in range(200))
             target.recover()
             yield target
 
