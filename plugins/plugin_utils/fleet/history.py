@@ -191,7 +191,11 @@ def _is_set(one: Any) -> bool:
 
 
 def _is_days(days: Any, kind: type) -> bool:
-    return isinstance(days, dict) and all(_matches(_DAY, day) and type(value) is kind for day, value in days.items())
+    return isinstance(days, dict) and all(_matches(_DAY, day) and _is(value, kind) for day, value in days.items())
+
+
+def _is(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def _matches(pattern: re.Pattern[str], value: Any) -> bool:

@@ -75,7 +75,7 @@ def relation(schema: str, name: str) -> str:
 
 def list_names(connection: Any) -> list[tuple[str, str, int]]:
     """Schema, name and oid of the same tables, in the same order: this takes half the time."""
-    return [(schema, name, oid) for schema, name, oid in connection.execute(_NAMES).fetchall()]
+    return list(connection.execute(_NAMES).fetchall())
 
 
 def list_tables(connection: Any) -> list[Table]:
