@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
@@ -20,8 +21,8 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Optional[str] = None, task_vars: Optional[dict[str, Any]] = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _spec, params = self.validate_argument_spec(argument_spec=ARGUMENTS)
         try:
+            _spec, params = self.validate_argument_spec(argument_spec=ARGUMENTS)
             return {**result, **report(params, self._task.check_mode)}
-        except Day2Error as exc:
+        except (AnsibleActionFail, Day2Error) as exc:
             return {**result, "failed": True, "msg": str(exc)}
