@@ -4,11 +4,11 @@
 
 # Every target sets up what it needs, once. A step of "make test" is a target of its own.
 
-STEPS := setup ruff mypy imports shellcheck reuse changelog ansible-lint \
-	unit-node-oldest unit-node-newest unit-oldest unit-newest faults \
+STEPS := setup ruff mypy imports shellcheck reuse schemas changelog ansible-lint \
+	unit-node-oldest unit-node-newest unit-oldest unit-newest faults awx \
 	integration-oldest integration-newest lab molecule-core sanity sanity-oldest galaxy
 
-.PHONY: help docs check demo test soak bench lint unit integration molecule format clean $(STEPS)
+.PHONY: help docs docs-site release check demo test soak bench lint unit integration molecule format clean $(STEPS)
 
 help: ## Show what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -30,7 +30,7 @@ bench: ## Measure against peers (BENCH="backup": only these; --small: a tenth of
 	@dev/with bench/run $(BENCH)
 
 lint: ## Only what reads the code: seconds, not minutes
-	@dev/run ruff mypy imports shellcheck reuse docs changelog ansible-lint
+	@dev/run ruff mypy imports shellcheck reuse schemas docs changelog ansible-lint
 
 unit: ## Unit tests on the oldest and newest Python and ansible-core
 	@dev/run unit-node-oldest unit-node-newest unit-oldest unit-newest
@@ -48,6 +48,12 @@ docs: ## Write the documentation that is generated from the code, and check all 
 	@dev/with python dev/option_docs.py
 	@dev/with python dev/health_tables.py
 	@dev/run docs
+
+docs-site: ## The manual as a site, in .cache/site/html: all links checked, each page looked at in a browser
+	@dev/run docs-site
+
+release: ## The tarball of the version in galaxy.yml, in .cache/release: its changelog, built twice, imported, installed
+	@dev/run release
 
 format: ## Format the Python code and mend what can be mended
 	@dev/run format

@@ -119,7 +119,7 @@ def module(verb: str, *, watched: bool = True, **arguments: Any) -> dict[str, An
     :param watched: measure its memory, too; this takes time of the cores that it measures.
     """
     command = ["ansible", "localhost", "-m", f"day2.ops.{verb}", "-a", json.dumps(arguments)]
-    memory = Memory(f"AnsiballZ_{verb}.py")
+    memory = Memory(f"AnsiballZ_{verb}")
     if watched:
         memory.start()
     extra = {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.oneline", "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1"}

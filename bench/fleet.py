@@ -45,19 +45,45 @@ class CallbackModule(CallbackBase):
 """
 
 
+# Bytes that tasks send: of [[module, arguments], ...], as their action plugins choose the code.
 PAYLOAD = """
 import json, sys
+from pathlib import Path
+from ansible import constants as C
 from ansible.executor.module_common import modify_module
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader, module_loader
 from ansible.template import Templar
 init_plugin_loader()
-name, arguments = json.loads(sys.argv[1])
-found = {"ansible_python_interpreter": "/usr/bin/python3"}
-path, templar = module_loader.find_plugin(name), Templar(DataLoader())
-made = modify_module(name, path, arguments, templar, task_vars=found, module_compression="ZIP_DEFLATED")
-print(len(made.b_module_data if hasattr(made, "b_module_data") else made[0]))
+from ansible_collections.day2.ops.plugins.plugin_utils.payload import payload
+found, templar = {"ansible_python_interpreter": "/usr/bin/python3"}, Templar(DataLoader())
+sizes = []
+for name, arguments in json.loads(sys.argv[1]):
+    path = Path(module_loader.find_plugin(name))
+    if name.startswith("day2.ops."):
+        path = payload(path, arguments, Path(C.DEFAULT_LOCAL_TMP)) or path
+        module_loader.add_directory(str(path.parent))
+    which = {"module_name": path.stem, "module_path": str(path), "module_args": {}, "templar": templar}
+    made = modify_module(**which, task_vars=found, module_compression="ZIP_DEFLATED")
+    sizes.append(len(made.b_module_data if hasattr(made, "b_module_data") else made[0]))
+print(json.dumps(sizes))
 """
+SQLITE = {"type": "sqlite", "path": "/srv/app.db"}
+# What is sent for a task of each module, beside the action plugin of job_info, which sends none of this collection.
+SENT: list[tuple[str, str, dict[str, Any]]] = [
+    *((one, f"day2.ops.{one}", {}) for one in ("backup_copy", "backup_info", "cache_clean", "health_info")),
+    *((one, f"day2.ops.{one}", {}) for one in ("lifecycle", "lifecycle_info", "log_report", "log_rotate")),
+    *((one, f"day2.ops.{one}", {}) for one in ("postgresql_pitr", "records_validate", "retention", "store_info")),
+    *((f"{one}, SQLite", f"day2.ops.{one}", {"source": SQLITE}) for one in ("backup", "migrate", "migrate_info")),
+    *(
+        (f"{one}, SQLite", f"day2.ops.{one}", {"store": SQLITE})
+        for one in ("purge", "records_update", "store_optimize")
+    ),
+    ("restore, SQLite", "day2.ops.restore", {"target": SQLITE}),
+    ("backup, all types", "day2.ops.backup", {}),
+    ("health_check, disk", "day2.ops.health_check", {"checks": [{"type": "disk"}]}),
+    ("jobs, backup of SQLite", "day2.ops.jobs", {"jobs": [{"verb": "backup", "arguments": {"source": SQLITE}}]}),
+]
 
 
 def backup(number: int) -> dict[str, Any]:
@@ -78,6 +104,8 @@ def tasks() -> list[dict[str, Any]]:
         {"name": "jobs", "day2.ops.jobs": {"jobs": jobs}},
         {"name": "ping", "ansible.builtin.ping": {}},
         {"name": "job_info", "day2.ops.job_info": {"path": "{{ fleet }}/summary.json"}},
+        {"name": "ping", "ansible.builtin.ping": {}},
+        {"name": "pushed", "day2.ops.job_info": {"pushed": "{{ fleet }}/summary.json"}},
     ]
 
 
@@ -104,11 +132,13 @@ def play(work: Path, rounds: int) -> list[tuple[str, float, float]]:
     return [(one[0], after[1] - one[1], after[2] - one[2]) for one, after in zip(marks, marks[1:])]
 
 
-def payload(work: Path, module: str, arguments: dict[str, Any]) -> int:
-    """Bytes that a task sends."""
-    command = [sys.executable, "-c", PAYLOAD, json.dumps([module, arguments])]
+def payloads(work: Path, tasks: list[tuple[str, dict[str, Any]]]) -> list[int]:
+    """Bytes that tasks send, each with its module and its arguments."""
+    command = [sys.executable, "-c", PAYLOAD, json.dumps(tasks)]
     environment = dict(ENVIRONMENT, ANSIBLE_LOCAL_TEMP=str(work / "payloads"))
-    return int(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    sizes: list[int] = json.loads(done.stdout)
+    return sizes
 
 
 def main() -> None:
@@ -139,17 +169,20 @@ def main() -> None:
     table.ratio(f"jobs, {JOBS} backups", middle["jobs"], 1.5)
     table.ratio(f"jobs, in units of {JOBS} tasks", middle["jobs"] / (JOBS * middle["backup"]), 0.13)
     table.ratio("job_info", middle["job_info"], 1.05)
+    print(f"  {'job_info, pushed':34}{middle['pushed']:9.2f} x")
+    seconds = statistics.median(one[2] for one in times[::2]) / HOSTS
+    print(f"  {'ping, processor time for a host':34}{seconds:9.3f} s")
     for name, values in work_ratios.items():
         print(f"  {name + ', processor time':34}{statistics.median(values):9.2f} x")
-    ping = payload(work, "ansible.builtin.ping", {})
-    # The action plugin of job_info sends no module of this collection.
-    sent = {"backup": "day2.ops.backup", "backup_info": "day2.ops.backup_info", "job_info": "ansible.builtin.slurp"}
-    for module, name in sent.items():
-        more = (payload(work, name, {}) - ping) / 1000
-        if module == "job_info":
-            table.ratio(f"{module} beside ping", more, 5.0, "kB")
-        else:
-            print(f"  {module + ' beside ping':34}{more:9.1f} kB")
+    asked = [
+        ("ansible.builtin.ping", {}),
+        ("ansible.builtin.slurp", {}),
+        *((name, given) for _row, name, given in SENT),
+    ]
+    ping, slurp, *others = payloads(work, asked)
+    table.ratio("job_info beside ping", (slurp - ping) / 1000, 5.0, "kB")
+    for (row, _name, _given), size in zip(SENT, others):
+        print(f"  {row + ' beside ping':34}{(size - ping) / 1000:9.1f} kB")
     table.end()
 
 

@@ -62,15 +62,15 @@ class Server:
         (target,) = fresh("theirs")
         return shell(recipe.format(dump=f"{BIN}/pg_dump {self.address}", database=name, target=target))
 
-    def ours(self, name: str, **more: Any) -> dict[str, Any]:
-        return module(
-            "backup", name=name, source=dict(self.store, database=name), repository=str(WORK / "ours"), **more
-        )
+    def ours(self, name: str, watched: bool = False) -> dict[str, Any]:
+        source = dict(self.store, database=name)
+        return module("backup", watched=watched, name=name, source=source, repository=str(WORK / "ours"))
 
     def restored(self, name: str, database: str) -> float:
         """Seconds of a restore into a database that does not exist."""
         target = dict(self.store, database=database, from_database=name)
-        return float(module("restore", name=name, target=target, repository=str(WORK / "ours"))["duration_s"])
+        done = module("restore", watched=False, name=name, target=target, repository=str(WORK / "ours"))
+        return float(done["duration_s"])
 
     def drop(self, name: str) -> None:
         self._admin(f'DROP DATABASE IF EXISTS "{name}"')
@@ -98,6 +98,8 @@ def compare(table: Table, server: Server, name: str, recipe: str, limit: float) 
     table.row(recipe.split("{target}")[0].format(dump="pg_dump", database="", target="").strip(), min(peer))
     table.row("ours", best["duration_s"], f"{best['backup']['stored_bytes'] / 1e6:.0f} MB stored")
     table.ratio("ours against that", best["duration_s"] / min(peer), limit)
+    fresh("ours")
+    table.ratio("peak memory", server.ours(name, watched=True)["peak_mib"], 96, "MiB")
 
 
 def compare_restore(table: Table, server: Server, name: str) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import resource
@@ -74,11 +75,11 @@ def beside_writer(connect: Connect, action: Callable[[], None]) -> tuple[float, 
 
 def loop(connect: Connect) -> None:
     """What people use."""
-    connection = connect()
-    while connection.execute(
-        f"DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE {OLD} LIMIT 1000)"
-    ).rowcount:
-        pass
+    with contextlib.closing(connect()) as connection:  # a forked writer must not inherit it
+        while connection.execute(
+            f"DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE {OLD} LIMIT 1000)"
+        ).rowcount:
+            pass
 
 
 def measure(table: Table, store: dict[str, Any], connect: Connect, promised: float) -> None:

@@ -135,11 +135,11 @@ venv() (
 )
 
 # install_requirements DIRECTORY FILE: with uv, which takes a fifth of pip's time. It does not read pip's configuration:
-# where it can't reach an index, pip may.
+# where it can't reach an index, pip may. What is imported is compiled then: a quarter of the files.
 install_requirements() {
   if [[ ${1##*/} != uv ]]; then
     need_uv
-    "$UV" pip install --python "$1/bin/python" --compile-bytecode pip -r "$2" && return
+    "$UV" pip install --python "$1/bin/python" pip -r "$2" && return
   fi
   "$1/bin/python" -m ensurepip && "$1/bin/python" -m pip install -r "$2"
 }
@@ -163,6 +163,35 @@ need_npm() (
     tail -n 20 "$(log_file npm)" >&2
     die "npm could not install requirements/npm into .cache/npm"
   }
+  printf '%s\n' "$stamp" >"$dir/.stamp"
+)
+
+# The collection awx.awx of PyPI's ansible, in .cache/awx, made anew whenever requirements/awx.txt changes. The hundred other collections
+# would take half a gigabyte, so the wheel is not installed.
+need_awx() (
+  dir=$CACHE/awx
+  stamp=$(sha256sum <"$ROOT/requirements/awx.txt")
+  mkdir -p "$dir"
+  exec 9>"$dir/.lock"
+  flock 9
+  [[ ! -f $dir/.stamp || $(<"$dir/.stamp") != "$stamp" ]] || exit 0
+  need_newest_controller
+  say "making .cache/awx: requirements/awx.txt"
+  rm -rf "$dir/ansible_collections" "$dir/wheel"
+  # pip, as uv can't download without installing.
+  "$ROOT/.venv/newest/bin/python" -m pip download --no-deps --no-cache-dir --only-binary :all: --dest "$dir/wheel" -r "$ROOT/requirements/awx.txt" \
+    >"$(log_file pip-awx)" 2>&1 || {
+    tail -n 20 "$(log_file pip-awx)" >&2
+    die "pip could not download what is in requirements/awx.txt"
+  }
+  "$ROOT/.venv/newest/bin/python" - "$dir"/wheel/*.whl "$dir" <<'END'
+import sys
+import zipfile
+
+with zipfile.ZipFile(sys.argv[1]) as wheel:
+    wheel.extractall(sys.argv[2], [name for name in wheel.namelist() if name.startswith("ansible_collections/awx/awx/")])
+END
+  rm -rf "$dir/wheel"
   printf '%s\n' "$stamp" >"$dir/.stamp"
 )
 

@@ -7,10 +7,10 @@
 
 # Three rows run in parallel. Each begins with steps that must follow each other: those that fail soonest; those that change
 # this machine; those that need the lab. A row that is done takes the next of the other steps, of which the longest come first.
-PYTEST_STEPS=(ruff mypy imports shellcheck reuse docs changelog unit-node-oldest)
+PYTEST_STEPS=(ruff mypy imports shellcheck reuse schemas docs changelog unit-node-oldest)
 PLAYBOOK_STEPS=(integration-oldest integration-newest)
 FLEET_STEPS=(lab molecule-core)
-OTHER_STEPS=(unit-node-newest faults sanity ansible-lint sanity-oldest unit-oldest unit-newest galaxy)
+OTHER_STEPS=(unit-node-newest faults awx sanity ansible-lint sanity-oldest unit-oldest unit-newest galaxy)
 ALL_STEPS=(setup "${PYTEST_STEPS[@]}" "${PLAYBOOK_STEPS[@]}" "${FLEET_STEPS[@]}" "${OTHER_STEPS[@]}")
 
 NEWEST=$ROOT/.venv/newest/bin
@@ -27,8 +27,15 @@ TEST_PROGRAMS=(
   /usr/share/proj/proj.db=proj-data /usr/share/iso-codes/json=iso-codes
 )
 
+# Only Debian has it as a package. Elsewhere, the test that needs it says so.
+need_browser() {
+  # shellcheck source=/dev/null
+  [[ $(. /etc/os-release && echo "$ID") != debian ]] || need_programs chromium-headless-shell=chromium-headless-shell
+}
+
 step_setup() {
   need_programs "${TEST_PROGRAMS[@]}"
+  need_browser
   # Its many packages take longer than all other environments together.
   need_newest_controller &
   need_oldest_controller
@@ -38,6 +45,7 @@ step_setup() {
   need_npm
   wait $!
   need_collection
+  need_awx
 }
 
 # Tools find each other (ansible-lint calls ansible-playbook) on PATH.
@@ -83,8 +91,30 @@ step_reuse() {
   newest reuse lint --lines
 }
 
+# Files of other programs, against what these publish.
+step_schemas() {
+  newest check-jsonschema --builtin-schema vendor.compose-spec containers/compose/*.yml
+  newest check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+  newest check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/{bug,wish}.yml
+  newest kubernetes-validate --strict --quiet containers/kubernetes/*/*.yml
+}
+
 step_docs() {
   newest antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck --validate-collection-refs self .
+}
+
+# Not part of "make test": the manual as a site, with all its links checked, looked at in a browser.
+step_docs_site() {
+  need_browser
+  # shellcheck disable=SC2086  # a list of versions
+  venv docs docs.txt $NEWEST_CONTROLLER
+  need_collection
+  ANSIBLE_COLLECTIONS_PATH=$COLLECTIONS PATH=$ROOT/.venv/docs/bin:$PATH python dev/site/build.py "$CACHE/site"
+  if command -v chromium-headless-shell chrome-headless-shell >/dev/null; then
+    "$ROOT/.venv/docs/bin/python" dev/site/look.py "$CACHE/site/html"
+  else
+    note_not_run "a look at the site in a browser (chromium-headless-shell is missing)"
+  fi
 }
 
 step_changelog() {
@@ -92,7 +122,7 @@ step_changelog() {
 }
 
 step_ansible_lint() {
-  newest ansible-lint
+  newest python dev/lint.py
 }
 
 # Not part of "make test", which runs all of them: the unit tests that are affected by what differs from BASE, which is by
@@ -103,12 +133,13 @@ step_affected() {
   need_programs "${TEST_PROGRAMS[@]}"
   need_s3_server
   need_npm
+  need_browser
   newest python dev/affected_tests.py "$base" 100 -q -n auto
 }
 
 # Not part of "make test": steps that take hours.
 
-# Property tests alone, with twenty times the examples.
+# Property tests with twenty times the examples, then faults with twenty times the kills and at every step.
 step_soak_properties() {
   need_programs "${TEST_PROGRAMS[@]}"
   need_node "$(node_python newest)"
@@ -116,8 +147,7 @@ step_soak_properties() {
   need_npm
   need_collection
   EXAMPLES=${EXAMPLES:-20} "$ROOT/.venv/node-$(node_python newest)/bin/python" -m pytest -n auto -m hypothesis tests/unit/module_utils
-  # 20 times the kills of a purge beside an application
-  EXAMPLES=${EXAMPLES:-20} "$ROOT/.venv/node-$(node_python newest)/bin/python" -m pytest -n auto -k kills tests/faults/test_purge.py
+  EXAMPLES=${EXAMPLES:-20} "$ROOT/.venv/node-$(node_python newest)/bin/python" -m pytest -n auto tests/faults
 }
 
 # Mutants (dev/soak.py), in copies of the clone.
@@ -137,7 +167,7 @@ step_soak_mutants() {
     trees+=("$CACHE/soak/tree-$number")
   done
   # Use the same examples each time, so that the result for a mutant does not vary.
-  CI=1 dev/apart "$CACHE/soak" "$ROOT/.venv/soak/bin/python" dev/soak.py "$CACHE/soak" "${trees[@]}"
+  CI=1 EXAMPLES=1 dev/apart "$CACHE/soak" "$ROOT/.venv/soak/bin/python" dev/soak.py "$CACHE/soak" "${trees[@]}"
 }
 
 # Two Pythons share out the tests that need not run on both (tests/conftest.py); where there is only one, it runs all.
@@ -155,8 +185,19 @@ step_unit_node_newest() {
   fi
 }
 
+# Not part of "make test": all unit tests on another Python of managed nodes (NODE=3.11).
+step_unit_node() { pytest_on_node "${NODE:?is not set: which Python?}" tests/unit/module_utils; }
+
 # Crashes, full disks and flipped bits: slow, and the same on every Python.
 step_faults() { pytest_on_node "$(node_python oldest)" tests/faults; }
+
+# The templates of AWX, run as AWX runs them: by ansible-runner, some jobs with each ansible-core.
+step_awx() {
+  need_programs zstd=zstd age=age sqlite3=sqlite3
+  need_oldest_controller
+  need_awx
+  newest python -m pytest -n auto tests/awx
+}
 
 # Managed nodes have no ansible-core, so their code is tested without it.
 pytest_on_node() {
@@ -174,21 +215,33 @@ pytest_on_node() {
   return "$status"
 }
 
-step_unit_oldest() { oldest python -m pytest -n auto tests/unit --ignore tests/unit/module_utils --share 0; }
-step_unit_newest() { newest python -m pytest -n auto tests/unit --ignore tests/unit/module_utils --share 1; }
+step_unit_oldest() {
+  need_browser
+  need_npm
+  oldest python -m pytest -n auto tests/unit --ignore tests/unit/module_utils --share 0
+}
+
+step_unit_newest() {
+  need_browser
+  need_npm
+  newest python -m pytest -n auto tests/unit --ignore tests/unit/module_utils --share 1
+}
 
 step_integration_oldest() { integration oldest "$(node_python oldest)" 0; }
 step_integration_newest() { integration newest "$(node_python newest)" 1; }
 
-# targets_of SHARE: what one of two ansible-cores runs. Where its templates, its variables and its own plugins decide (roles,
-# playbooks, filters), both do. Modules hold no logic, and all of them meet it in _module.py: their targets are shared out.
+# targets_of SHARE: what one of two ansible-cores runs. Both run filters, and two roles that rescue a failure and say which it
+# was, as what they read then is not the same in all releases; others read the same (store_migration), or less (lifecycle). The
+# newest runs these and the playbooks, which the templates of AWX run on the oldest (tests/awx). Modules hold no logic, and all
+# of them meet ansible-core in _module.py: their targets are shared out.
 targets_of() {
   local path name number=0
   for path in tests/integration/targets/*/; do
     name=$(basename "$path")
     case $name in
       setup_*) continue ;;
-      role_* | roles_* | playbooks | filters) printf '%s\n' "$name" ;;
+      roles_nothing | filters | role_store_backup | role_store_restore) printf '%s\n' "$name" ;;
+      playbooks | role_*) [[ $1 -ne 1 ]] || printf '%s\n' "$name" ;;
       *) [[ $((number++ % 2)) -ne $1 ]] || printf '%s\n' "$name" ;;
     esac
   done
@@ -208,7 +261,7 @@ integration() {
   need_npm
   ansible_test_setup "$1" "$tree"
   build_once "$CACHE/built-$1"
-  printf '\n[defaults]\ncallback_plugins = %s\n' "$CACHE/built-$1" >>"$tree/tests/integration/integration.cfg"
+  printf 'callback_plugins = %s\n' "$CACHE/built-$1" >>"$tree/tests/integration/integration.cfg"
   ansible_test "$1" "$tree" integration --allow-destructive --allow-root --continue-on-error \
     --controller origin:python=default --target "controller:python=$2@$(compiling_once "$1" "$2")" "${targets[@]}"
 }
@@ -229,7 +282,8 @@ END
 }
 
 # Scenarios of roles on their own hosts: all of them take many minutes, so only roles that change data are part of "make test".
-MOLECULE_CORE=(store_backup store_restore log_rotation)
+# That of store_restore begins with backups of the same hosts.
+MOLECULE_CORE=(store_restore log_rotation)
 
 step_molecule() {
   local files=("$ROOT"/extensions/molecule/*/molecule.yml) scenarios=() file
@@ -244,6 +298,8 @@ step_molecule_core() { scenarios "${MOLECULE_CORE[@]}"; }
 # scenarios NAME...: all of them, whatever fails.
 scenarios() {
   local name start broken=() times=()
+  export DAY2_BUILT=$CACHE/molecule/built
+  build_once "$DAY2_BUILT"
   for name in "$@"; do
     [[ -n $name ]] || continue
     start=$SECONDS
@@ -292,12 +348,56 @@ ansible_test() (
   PATH=$path ansible-test "$@" --color no
 )
 
+# The collection as it would be published, imported as Galaxy does, and installed.
 step_galaxy() {
-  local dist=$CACHE/dist tarball module
+  local dist=$CACHE/dist
   rm -rf "$dist"
   copy_tree "$dist/source"
-  newest ansible-galaxy collection build --output-path "$dist" "$dist/source" >/dev/null
-  tarball=$(echo "$dist"/day2-ops-*.tar.gz)
+  build_tarball "$dist/source" "$dist"
+  verify_tarball "$dist"/day2-ops-*.tar.gz
+}
+
+# Not part of "make test": the tarball of the version that galaxy.yml names, from what is committed.
+step_release() {
+  local dist=$CACHE/release version number
+  need_programs git=git
+  need_newest_controller
+  need_collection
+  version=$(sed -n 's/^version: //p' "$ROOT/galaxy.yml")
+  if compgen -G "$ROOT/changelogs/fragments/*.yml" >/dev/null; then
+    # Until it is published, a version takes up what is new.
+    newest antsibull-changelog release --update-existing --cummulative-release
+    die "the changelog of $version was written: read it, commit it, and run this again"
+  fi
+  newest antsibull-changelog lint
+  grep -q "^  $version:" "$ROOT/changelogs/changelog.yaml" ||
+    die "changelogs/changelog.yaml has no version $version: set version in galaxy.yml and plugins/module_utils/_core/version.py with the fragments"
+  [[ -z $(git -C "$ROOT" status --porcelain) ]] || die "there are changes that are not committed"
+
+  rm -rf "$dist"
+  for number in 1 2; do
+    git clone --quiet --no-hardlinks "$ROOT" "$dist/clone-$number"
+    build_tarball "$dist/clone-$number" "$dist/built-$number"
+  done
+  cmp "$dist"/built-[12]/day2-ops-"$version".tar.gz || die "two clones do not build the same tarball"
+  verify_tarball "$dist/built-1/day2-ops-$version.tar.gz"
+  ! grep -q '^repository: https://example\.' "$ROOT/galaxy.yml" ||
+    say "galaxy.yml has no real addresses yet: set repository, documentation, homepage and issues before publishing"
+  mv "$dist/built-1/day2-ops-$version.tar.gz" "$dist"
+  rm -rf "$dist"/clone-[12] "$dist"/built-[12]
+  (cd "$dist" && sha256sum "day2-ops-$version.tar.gz")
+  echo "To publish it: git tag $version && ansible-galaxy collection publish $dist/day2-ops-$version.tar.gz"
+}
+
+# build_tarball SOURCE DESTINATION: the same bytes for the same commit.
+build_tarball() {
+  newest ansible-galaxy collection build --output-path "$2" "$1" >/dev/null
+  newest python "$ROOT/dev/reproducible.py" "$2"/day2-ops-*.tar.gz "${SOURCE_DATE_EPOCH:-$(git -C "$ROOT" log -1 --format=%ct)}"
+}
+
+# verify_tarball TARBALL: imports it as Galaxy does, installs it beside it, and runs each module.
+verify_tarball() (
+  tarball=$1 dist=$(dirname "$1")
   echo "$tarball holds $(tar -tzf "$tarball" | grep -vc '/$') files"
 
   # The importer's exit status is that of the upload; what it found is in its log.
@@ -317,4 +417,4 @@ step_galaxy() {
   done >tasks.yml
   printf -- '- hosts: localhost\n  gather_facts: false\n  tasks:\n    - import_tasks: tasks.yml\n' >modules.yml
   newest ansible-playbook --check modules.yml
-}
+)

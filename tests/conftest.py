@@ -9,6 +9,7 @@ import contextlib
 import gc
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -44,17 +45,21 @@ def link_collection() -> None:
     new.replace(link)
 
 
+# What nohup or the background of a shell has tests ignore, every program that they start would ignore, too.
+for number in (signal.SIGHUP, signal.SIGQUIT):
+    signal.signal(number, signal.SIG_DFL)
 link_collection()
 sys.path.insert(0, str(COLLECTIONS))
 sys.path.insert(0, str(ROOT))  # tests.services
 
 
-# Packages where Python itself may make the difference: what they test runs on both, unless it drives a server.
-ON_BOTH = ("_core", "_stores", "_logs", "_history")
-SERVERS = {"postgresql", "dynoxide_url", "dynamodb_local_url", "ssm_url"}
+# Packages where Python's own library does most of the work, or the code asks for its version: their tests run on both.
+ON_BOTH = ("_core", "_logs")
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    if not pluginmanager.hasplugin("cacheprovider"):  # -p no:cacheprovider: a setting that nobody knows is an error
+        parser.addini("cache_dir", "not used")
     parser.addoption("--share", choices=["0", "1"], help="on two Pythons or ansible-cores: what this one of them runs")
 
 
@@ -73,22 +78,26 @@ def shares_of(item: pytest.Item) -> str:
     once = item.get_closest_marker("once")
     if "dynamodb_local_url" in (*names, *re.findall(r"\w+", item.name)):
         return "0"  # Amazon's server takes seconds to start and is slow; on the other Python, dynoxide stands for it.
-    decides = "/module_utils/" not in path or path.split("/")[3] in ON_BOTH
-    if decides and not once and not SERVERS.intersection(names):
+    if item.get_closest_marker("newest_boto3"):
+        return "1"  # requirements/unit.txt
+    if ("/module_utils/" not in path or path.split("/")[3] in ON_BOTH) and not once:
         return "01"
     of_file = any(node.get_closest_marker("once") for node in item.listchain()[:-1])
     return str(zlib.crc32((path if of_file else item.nodeid).encode()) % 2)
 
 
-# "make soak" has so many times the examples of each property test.
-EXAMPLES = int(os.environ.get("EXAMPLES", "1"))
+# So many times its examples each property test has, but ten at least; "make soak" sets 20.
+EXAMPLES = float(os.environ.get("EXAMPLES", "0.25"))
+# What other tests do at random, they do so many times as often: kills, and sequences of runs.
+TIMES = max(1, int(EXAMPLES))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for function in {getattr(item, "function", None) for item in items if EXAMPLES > 1}:
+    for function in {getattr(item, "function", None) for item in items}:
         usual = getattr(function, "_hypothesis_internal_use_settings", None)
         if function is not None and usual is not None:
-            function._hypothesis_internal_use_settings = settings(usual, max_examples=usual.max_examples * EXAMPLES)
+            count = max(min(usual.max_examples, 10), int(usual.max_examples * EXAMPLES))
+            function._hypothesis_internal_use_settings = settings(usual, max_examples=count)
     share = config.getoption("share")
     if share:
         config.hook.pytest_deselected(items=[item for item in items if share not in shares_of(item)])

@@ -24,7 +24,7 @@ def _compile_once(path: str, source: bytes) -> Any:
     file = os.path.join(_place, hashlib.sha256(source).hexdigest())  # the path is another each time
     with contextlib.suppress(OSError, ValueError, EOFError, TypeError):
         with open(file, "rb") as handle:
-            return marshal.load(handle)
+            return marshal.loads(handle.read())  # load() would call read() for each number and name
     code = _compile(path, source)
     with contextlib.suppress(OSError):
         os.makedirs(_place, exist_ok=True)

@@ -24,6 +24,12 @@ class ActionModule(ActionBase):
     def run(self, tmp: Optional[str] = None, task_vars: Optional[dict[str, Any]] = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         _checked, values = self.validate_argument_spec(**info.ARGUMENTS)
+        if values["pushed"]:
+            try:
+                result.update(info.judge_pushed(values["pushed"], values["expected"]))
+            except Day2Error as exc:
+                result.update(failed=True, msg=str(exc))
+            return result
         # On the host, not here, is where ~ means something.
         path = str(self._task.args.get("path") or values["path"])
         read = self._execute_module("ansible.builtin.slurp", {"src": path}, task_vars=task_vars)

@@ -28,7 +28,7 @@ options:
         description:
           - Access to S3, for addresses that start with C(s3://). Parameters that are not set are looked up as the AWS
             tools do, in the environment, in C(~/.aws) and in the role of the instance.
-          - This requires the Python library C(boto3) on the host.
+          - This requires the Python library C(boto3) (1.26 or newer) on the host.
           - Reading a repository requires the permissions C(s3:ListBucket), C(s3:GetBucketVersioning) and
             C(s3:GetObject), and if the bucket has versions, C(s3:ListBucketVersions) and C(s3:GetObjectVersion).
             Writing also requires C(s3:PutObject), C(s3:DeleteObject), C(s3:DeleteObjectVersion),
@@ -188,7 +188,7 @@ options:
         description:
           - Access to S3, for addresses that start with C(s3://). Parameters that are not set are looked up as the AWS
             tools do, in the environment, in C(~/.aws) and in the role of the instance.
-          - This requires the Python library C(boto3) on the host.
+          - This requires the Python library C(boto3) (1.26 or newer) on the host.
           - Reading a repository requires the permissions C(s3:ListBucket), C(s3:GetBucketVersioning) and
             C(s3:GetObject), and if the bucket has versions, C(s3:ListBucketVersions) and C(s3:GetObjectVersion).
             Writing also requires C(s3:PutObject), C(s3:DeleteObject), C(s3:DeleteObjectVersion),
@@ -450,7 +450,7 @@ options:
         description:
           - Access to S3, for addresses that start with C(s3://). Parameters that are not set are looked up as the AWS
             tools do, in the environment, in C(~/.aws) and in the role of the instance.
-          - This requires the Python library C(boto3) on the host.
+          - This requires the Python library C(boto3) (1.26 or newer) on the host.
           - Reading a repository requires the permissions C(s3:ListBucket), C(s3:GetBucketVersioning) and
             C(s3:GetObject), and if the bucket has versions, C(s3:ListBucketVersions) and C(s3:GetObjectVersion).
             Writing also requires C(s3:PutObject), C(s3:DeleteObject), C(s3:DeleteObjectVersion),
@@ -726,7 +726,7 @@ options:
         description:
           - Access to S3, for addresses that start with C(s3://). Parameters that are not set are looked up as the AWS
             tools do, in the environment, in C(~/.aws) and in the role of the instance.
-          - This requires the Python library C(boto3) on the host.
+          - This requires the Python library C(boto3) (1.26 or newer) on the host.
           - Reading a repository requires the permissions C(s3:ListBucket), C(s3:GetBucketVersioning) and
             C(s3:GetObject), and if the bucket has versions, C(s3:ListBucketVersions) and C(s3:GetObjectVersion).
             Writing also requires C(s3:PutObject), C(s3:DeleteObject), C(s3:DeleteObjectVersion),

@@ -199,6 +199,7 @@ options:
       - V(wider) makes the column JSON (C(jsonb) in PostgreSQL), with a warning. An SQLite column of text that the
         target does not store becomes C(bytea), unless it belongs to an index or a foreign key. In other cases, such
         records are rejected.
+      - A column that exists, or whose type is in O(types), keeps its type. For it, V(wider) means V(fail).
       - The default is V(fail) for SQLite and PostgreSQL sources, and V(wider) for documents.
     type: str
     choices: [fail, reject, wider]

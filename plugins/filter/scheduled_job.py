@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: scheduled_job
 short_description: Files of a scheduled job
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
@@ -39,6 +39,10 @@ options:
     description: Whether credentials are encrypted, as with O(day2.ops.schedule#role:main:schedule_encrypt_credentials).
     type: bool
     default: false
+  metrics:
+    description: File of metrics, as in O(day2.ops.schedule#role:main:schedule_metrics).
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -87,7 +91,14 @@ from ansible_collections.day2.ops.plugins.plugin_utils.schedule import scheduled
 
 
 def _scheduled_job(
-    job: Mapping[str, Any], *, random_delay: str, timeout: str, program: str, notify: Any = (), encrypted: bool = False
+    job: Mapping[str, Any],
+    *,
+    random_delay: str,
+    timeout: str,
+    program: str,
+    notify: Any = (),
+    encrypted: bool = False,
+    metrics: str = "",
 ) -> dict[str, Any]:
     defaults = {
         "random_delay": random_delay,
@@ -95,6 +106,7 @@ def _scheduled_job(
         "program": program,
         "notify": notify,
         "encrypted": encrypted,
+        "metrics": metrics,
     }
     return scheduled_job(job, defaults)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: time_range
 short_description: Start and end of a range of time
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: host_program
 short_description: Program that runs jobs on a host without Ansible
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:

@@ -13,24 +13,33 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import AnsibleValidationError, UnsupportedError
 
+from ._core.addresses import secrets_in_addresses
 from ._core.errors import InvalidRequest
 from ._core.paths import check_paths
+from ._core.progress import Progress
 from ._core.specs import secrets_in
 
 # First: an older Python can't import the others.
-from ._module import run, unmask_short
+from ._module import named, run, unmask_short
 from ._verbs import jobs
 
 
 def run_jobs(module: AnsibleModule) -> None:
     """Run the jobs in the parameters of the module; never returns."""
-    run(module, functools.partial(jobs.run, read=functools.partial(_read, module)), jobs.echo)
+    run(module, functools.partial(_run, module), jobs.echo)
+
+
+def _run(module: AnsibleModule, params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
+    result = jobs.run(params, check, progress, functools.partial(_read, module))
+    for one in result["results"]:
+        one["msg"] = one["result"]["msg"] = named(one["msg"])
+    return result
 
 
 def _read(module: AnsibleModule, arguments: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
     """The arguments of one job, converted as those of a module are. Raises InvalidRequest."""
     spec = arguments["argument_spec"]
-    module.no_log_values |= secrets_in(spec, given)
+    module.no_log_values |= secrets_in(spec, given) | secrets_in_addresses(given)
     relations = {name: value for name, value in arguments.items() if name not in ("argument_spec", "no_log")}
     checked = ArgumentSpecValidator(spec, **relations).validate(dict(given))
     if checked.error_messages:

@@ -14,7 +14,8 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.parameters import remove_values
 
 # First: an older Python can't import the others, which zipimport would compile twice.
-from . import _node_python, _zip_import
+from . import _node_python, _zip_cache, _zip_import
+from ._core.addresses import secrets_in_addresses
 from ._core.errors import MissingDependency, TaskEnded, explained
 from ._core.paths import check_paths
 from ._core.progress import VARIABLE, Progress
@@ -35,6 +36,7 @@ def run(
     :param echo: turns the parameters into what the result shows as its invocation.
     """
     params = module.params
+    module.no_log_values |= secrets_in_addresses(params)
     unmask_short(module.no_log_values, params)
     if echo is not None:
         module.params = echo(params)
@@ -43,17 +45,19 @@ def run(
         check_paths(module.argument_spec, params)
         result = verb(params, module.check_mode, progress)
     except MissingDependency as exc:
-        module.fail_json(msg=_named(shown_text(f"{missing_required_lib(exc.name, reason=exc.reason)} {exc.hint}")))
+        module.fail_json(msg=named(shown_text(f"{missing_required_lib(exc.name, reason=exc.reason)} {exc.hint}")))
     except TaskEnded as exc:
         details = shown(exc.details)
         _warn(module, details)
-        module.fail_json(msg=_named(shown_text(explained(exc))), **details)
+        module.fail_json(msg=named(shown_text(explained(exc))), **details)
     finally:
         progress.close()
+    if result.get("changed") and not module.check_mode:  # who changes nothing writes nothing, not even this
+        _zip_cache.keep()
     result = shown(result)
     _warn(module, result)
     if "msg" in result:
-        result["msg"] = _named(result["msg"])
+        result["msg"] = named(result["msg"])
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)
@@ -75,11 +79,11 @@ def unmask_short(masked: set[str], params: Any) -> None:
 
 def _warn(module: AnsibleModule, result: dict[str, Any]) -> None:
     for warning in result.pop("warnings", []):
-        module.warn(_named(warning))
+        module.warn(named(warning))
 
 
-def _named(message: str) -> str:
-    """The message for the user of a role, if the module runs in one."""
+def named(message: str) -> str:
+    """The message for the user of a role, if the module runs in one: with variables of the role instead of options."""
     value = os.environ.get("DAY2_ROLE_VARIABLES", "")
     if not value:
         return message

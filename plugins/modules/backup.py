@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: backup
 short_description: Back up application data and verify the backup
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
@@ -32,6 +32,7 @@ extends_documentation_fragment:
   - day2.ops.repository.keep
   - day2.ops.copies.copy_to
   - day2.ops.store.source
+  - day2.ops.evidence
 options:
   name:
     description:
@@ -467,6 +468,34 @@ notes:
   elements: str
   returned: success
   sample: []
+evidence:
+  description:
+    - Head of the journal of evidence after the line of this run. Kept elsewhere (the artifacts of AWX, for example), it proves
+      later that this line and those before it were not changed.
+  type: dict
+  returned: when the run was recorded (O(evidence))
+  contains:
+    journal:
+      description: ID of the journal.
+      type: str
+      sample: 5be01c9f3f2a9c1b
+    count:
+      description: Number of the line.
+      type: int
+      sample: 1234
+    digest:
+      description: SHA-256 of the line.
+      type: str
+      sample: 8e0f4c0d9a3b5f1e2d7c6b8a9f0e1d2c3b4a5f6e7d8c9b0a1f2e3d4c5b6a7f80
+    time:
+      description: Time of the line.
+      type: str
+      sample: "2025-06-30T12:00:00Z"
+    anchored_in:
+      description: Repositories in which the head was anchored.
+      type: list
+      elements: str
+      sample: [/var/backups/day2]
 duration_s:
   description: Duration of the task on the host in seconds.
   type: float

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: fleet_report
 short_description: Write a page that shows whether a fleet meets its backup objectives
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
@@ -62,8 +62,9 @@ options:
         type: str
       sets:
         description:
-          - Backup sets that the host must have. Each is a dictionary with C(name), C(type) (of the store), C(repository) and the objectives C(rpo),
-            C(rto), C(copies) (as in M(day2.ops.backup_info)), C(drill_every) and C(verify_every).
+          - Backup sets that the host must have. Each is a dictionary with C(name), C(type) (of the store), C(repository),
+            C(host) (if its backups are of another name than that of the host) and the objectives C(rpo), C(rto),
+            C(copies) (as in M(day2.ops.backup_info)), C(drill_every) and C(verify_every).
         type: list
         elements: dict
       backups:
@@ -79,8 +80,14 @@ options:
         description: The host's C(schedule_jobs), as of the role P(day2.ops.schedule#role).
         type: list
         elements: dict
+      drills:
+        description: Content of C(/var/lib/day2/state/drills.json) of the host in Base64, which M(day2.ops.restore_drill) has written.
+        type: str
       health:
         description: Result of M(day2.ops.health_info).
+        type: dict
+      evidence:
+        description: Result of M(day2.ops.evidence_info).
         type: dict
       mounts:
         description: C(ansible_facts.mounts) of the host.
@@ -105,7 +112,7 @@ options:
   evidence:
     description:
       - State of a chained journal of evidence, with C(entries), C(verified), C(head), C(anchored_at) and C(anchor). If it is not
-        verified, the verdict is V(failing).
+        verified, the verdict is V(failing). The default is that of O(hosts[].evidence).
     type: dict
   mode:
     description: Mode of the files, as a string.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: health_check
 short_description: Check the health of endpoints, hosts, data and containers
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
@@ -94,6 +94,91 @@ options:
     type: str
     choices: [critical, warning, never]
     default: critical
+  notify:
+    description:
+      - Where messages are sent when checks fail, and when none fails any more. Without it, no messages are sent.
+      - A failure is a status that O(fail_on) names (with V(never), V(critical) and V(unknown)) of a check that is not quiet. While
+        all such checks are quiet, no message is sent.
+      - All messages are sent at the same time, and given up after 20 seconds. A message that was not sent is a warning, and is
+        tried again in the next run. Nothing is sent in check mode.
+      - What was sent is recorded on the host, in the state directory of the user.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the channel. Names must be unique.
+        type: str
+        required: true
+      type:
+        description: How messages are sent. V(webhook) requires C(url), V(mail) C(from) and C(to), V(command) C(argv).
+        type: str
+        choices: [webhook, mail, command]
+        required: true
+      events:
+        description: Which messages are sent. V(silence) is for the role P(day2.ops.schedule#role) only.
+        type: list
+        elements: str
+        choices: [failure, recovery, silence]
+        default: [failure, recovery, silence]
+      cooldown:
+        description: Time after a failure in which no other failure is sent. A recovery is sent at once.
+        type: str
+        default: 4h
+      secrets:
+        description: Secret values for placeholders in C(template) and C(headers), by name. A program gets them as variables.
+        type: dict
+        default: {}
+      ca:
+        description: File on the host with the certificates of CAs that are trusted. The default is those of the system.
+        type: path
+      url:
+        description: For V(webhook), the URL.
+        type: str
+      template:
+        description:
+          - For V(webhook), the JSON body, with placeholders such as C({title}), C({msg}), C({text}), C({host}), C({status}),
+            C({event}) and C({failures}). The default has all of them.
+        type: raw
+      headers:
+        description: For V(webhook), headers of the request, with the same placeholders. Secrets in them belong in C(secrets).
+        type: dict
+        default: {}
+      host:
+        description: For V(mail), the SMTP server.
+        type: str
+        default: localhost
+      port:
+        description: For V(mail), its port. The default is 587, with C(tls=implicit) 465, with C(tls=none) 25.
+        type: int
+      tls:
+        description: For V(mail), the encryption. It never falls back to an unencrypted connection.
+        type: str
+        choices: [starttls, implicit, none]
+        default: starttls
+      user:
+        description: For V(mail), the user who logs in.
+        type: str
+      password:
+        description: For V(mail), the password.
+        type: str
+      from:
+        description: For V(mail), the address of the sender.
+        type: str
+      to:
+        description: For V(mail), addresses.
+        type: list
+        elements: str
+      argv:
+        description:
+          - For V(command), a program and its arguments. It reads the text from its standard input; variables such as
+            E(DAY2_EVENT) and E(DAY2_MSG) contain the parts of the message.
+        type: list
+        elements: str
+  notify_as:
+    description: What messages call these checks. Runs on a host with the same name share the record of what was sent.
+    type: str
+    default: health checks
 seealso:
   - module: day2.ops.health_info
   - module: day2.ops.backup_info
@@ -160,6 +245,18 @@ EXAMPLES = r"""
       - {name: domain, type: domain, domain: example.com, warn: 30d, crit: 7d}
   delegate_to: localhost
   run_once: true
+
+- name: Check the host, and send one message when it fails and one when it has recovered
+  day2.ops.health_check:
+    checks:
+      - {name: disk, type: disk, path: /}
+      - {name: memory, type: memory}
+    notify:
+      - name: oncall
+        type: webhook
+        url: "{{ oncall_webhook }}"
+        template: {text: "{title}: {msg}"}
+        cooldown: 1h
 
 - name: Check that every machine refers to an existing request
   day2.ops.health_check:
@@ -332,6 +429,12 @@ reports:
       description: Whether a check was added, was removed, or has another status than in the previous file.
       type: bool
       sample: false
+notified:
+  description: Names of the channels that got a message.
+  type: list
+  elements: str
+  returned: with O(notify), except in check mode
+  sample: [oncall]
 problems:
   description: Errors in the specification, one line each, with the name of the check.
   type: list

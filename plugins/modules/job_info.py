@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: job_info
 short_description: Return the state of scheduled jobs
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
@@ -29,6 +29,13 @@ options:
     description: File with the summary.
     type: path
     default: /var/lib/day2/state/jobs/summary.json
+  pushed:
+    description:
+      - File on the controller with a copy of the summary, which the host has pushed somewhere (as the variable
+        C(schedule_push_command) of P(day2.ops.schedule#role) does). The host is then not contacted.
+      - The task fails if the file does not exist. As a host that is silent is only noticed by jobs that are late, it is a
+        finding if no job of O(expected) has a time.
+    type: path
 seealso:
   - module: day2.ops.health_info
 """
@@ -41,6 +48,12 @@ EXAMPLES = r"""
       logs: 2d
   register: scheduled
   failed_when: not scheduled.ok
+
+- name: Judge what the host has pushed, without contacting it
+  day2.ops.job_info:
+    pushed: summaries/{{ inventory_hostname }}.json
+    expected:
+      hawkfish: 26h
 """
 
 RETURN = r"""

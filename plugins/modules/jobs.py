@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: jobs
 short_description: Run several modules of this collection in one task
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
@@ -54,6 +54,7 @@ options:
           - backup_copy
           - backup_info
           - cache_clean
+          - evidence_info
           - health_check
           - health_info
           - lifecycle
@@ -67,6 +68,7 @@ options:
           - records_update
           - records_validate
           - restore
+          - restore_drill
           - retention
           - store_info
           - store_optimize

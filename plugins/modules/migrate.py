@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: migrate
 short_description: Migrate records between data stores and verify them
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
@@ -94,8 +94,8 @@ options:
         tables of PostgreSQL refer to it or because it has other columns, if records of tables that are not migrated
         would lose a record that they refer to, if records would refer to records that do not exist (or, in PostgreSQL,
         to records of a later batch), or if the target has triggers that may change or refuse the records. Unique
-        indexes on some rows, on expressions or with collations, and exclusion constraints, are tried on a temporary
-        copy of the table. Check mode warns of what cannot be foreseen, such as unique indexes that need functions
+        indexes on some rows, on expressions or computed columns, or with collations, and exclusion constraints, are
+        tried on a temporary copy of the table. Check mode warns of what cannot be foreseen, such as unique indexes that need functions
         or collations of the application (SQLite) or a temporary table that the role may not create (PostgreSQL), and
         triggers that run dynamic SQL, other functions, or code in a language other than SQL and PL/pgSQL. Their effects
         are only known when the records are written. In the tables of an application (O(target_tables=existing)), unique

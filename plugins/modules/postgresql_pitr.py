@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: postgresql_pitr
 short_description: Archive the WAL of a PostgreSQL server, so that it can be restored to a point in time
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:

@@ -20,11 +20,13 @@ import shlex
 import signal
 import threading
 import time
+from pathlib import Path
 from typing import Any, Optional
 
 from ansible import constants as C
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import module_loader
 from ansible.utils.display import Display
 from ansible.utils.vars import merge_hash
 
@@ -32,6 +34,7 @@ from ..module_utils._core.progress import VARIABLE as PROGRESS_VARIABLE
 from ..module_utils._core.role_variables import VARIABLE as ROLE_VARIABLE
 from ..module_utils._core.role_variables import packed
 from ..module_utils._core.units import format_duration, format_size
+from .payload import payload
 from .role_names import warnings_of
 
 _FIRST_LOOK = 1.0  # seconds
@@ -74,6 +77,18 @@ class ProgressActionBase(ActionBase):
                 result["warnings"] = [*result.get("warnings", []), *warnings]
         if not wrap_async:
             self._remove_tmp_path(self._connection._shell.tmpdir)
+        return result
+
+    def _execute_module(self, module_name: Optional[str] = None, **options: Any) -> dict[str, Any]:
+        """Without a name: the module of the task, with only the code that its arguments need."""
+        if module_name is None:
+            action = type(self).__module__.rpartition(".")[2]
+            source = Path(__file__).parents[1] / "modules" / f"{action}.py"
+            path = payload(source, self._task.args, Path(C.DEFAULT_LOCAL_TMP))
+            if path is not None:
+                module_loader.add_directory(str(path.parent))
+                module_name = f"ansible.legacy.{path.stem}"  # in roles of collections, others are not looked for
+        result: dict[str, Any] = super()._execute_module(module_name=module_name, **options)
         return result
 
     def _run_watched(self, task_vars: dict[str, Any]) -> dict[str, Any]:

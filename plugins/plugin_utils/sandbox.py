@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..module_utils._core.errors import InvalidRequest
+from ..module_utils._core.pgbackrest import is_pgbackrest
 from ..module_utils._core.restic_options import ADDRESSES
 
 STATE = "/var/lib/day2"  # of all jobs; systemd makes it writable
@@ -20,7 +21,7 @@ _TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108
 
 
 class Sandbox(NamedTuple):
-    """Directives of the section [Service], and the directories that are writable."""
+    """Directives of the section [Service], and the directories that must be writable."""
 
     directives: list[str]
     writable: list[str]
@@ -44,6 +45,7 @@ _NEEDS = {
     "backup_copy": _Needs(_READ),
     "backup_info": _Needs(_READ),
     "cache_clean": _Needs(_READ, network=True),
+    "evidence_info": _Needs(_READ),
     "health_check": _Needs(
         "CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_NET_RAW CAP_SYS_PTRACE CAP_SETUID CAP_SETGID CAP_AUDIT_WRITE",
         processes=True,
@@ -60,6 +62,7 @@ _NEEDS = {
     "records_update": _Needs(_WRITE),
     "records_validate": _Needs(_READ),
     "restore": _Needs(f"{_WRITE} CAP_FSETID CAP_SETFCAP", set_id=True),
+    "restore_drill": _Needs(f"{_WRITE} CAP_FSETID CAP_SETFCAP", set_id=True),
     "retention": _Needs(f"{_WRITE} CAP_SYS_PTRACE", processes=True),
     "store_info": _Needs(_READ),
     "store_optimize": _Needs(_WRITE),
@@ -78,6 +81,7 @@ ProtectKernelLogs=yes
 ProtectControlGroups=yes
 ProtectClock=yes
 ProtectHostname=yes
+PrivateMounts=yes
 RestrictNamespaces=yes
 RestrictRealtime=yes
 LockPersonality=yes
@@ -87,23 +91,26 @@ SystemCallErrorNumber=EPERM
 """
 
 
-def sandbox(verb: str, arguments: Mapping[str, Any], more: Sequence[str] = ()) -> Sandbox:
+def sandbox(verb: str, arguments: Mapping[str, Any], more: Sequence[str] = (), optional: Sequence[str] = ()) -> Sandbox:
     """The sandbox of a job. Raises InvalidRequest.
 
     :param more: directories that the job may also write to.
+    :param optional: the same, but it also runs if their file systems are not mounted.
     """
     text = json.dumps(arguments)
-    if verb not in _NEEDS:
-        # It writes the configuration of a server.
+    server = verb == "restore_drill" and is_pgbackrest(str(arguments.get("repository", "")))
+    if verb not in _NEEDS or server:
+        # It writes the configuration of a server, or starts one.
         raise InvalidRequest(f"{verb} cannot run in a sandbox.", "Set sandbox=false.")
     needs, programs = _NEEDS[verb], bool(_PROGRAMS.search(text) or arguments.get("command"))
     addresses = any("://" in one or one.startswith(ADDRESSES) for one in _texts(arguments))
     network = needs.network or programs or addresses or bool(_REMOTE.search(text))
-    writable = _outermost([*_written(verb, arguments), *more])
+    needed = [*_written(verb, arguments), *more]
+    writable, allowed = _outermost(needed), _outermost([*needed, *optional])
     return Sandbox(
         [
             *_ALWAYS.splitlines(),
-            *(f"ReadWritePaths={_quoted(f'-{path}')}" for path in writable),
+            *(f"ReadWritePaths={_quoted(f'-{path}')}" for path in allowed),
             *_home(verb, arguments, programs),
             *_temporary(verb, arguments),
             *_view(verb, needs, programs),
@@ -161,6 +168,9 @@ def _calls(verb: str, needs: _Needs, programs: bool) -> list[str]:
 def _written(verb: str, arguments: Mapping[str, Any]) -> Iterator[str]:
     """The directories that a verb writes to. What is replaced is allowed by its parent, as a mount point cannot be
     renamed."""
+    if verb == "restore_drill":  # it can't change the store in use, whatever happens
+        yield from (one for one in [arguments.get("scratch", "")] if one.startswith("/"))
+        return
     own = (arguments.get("store") or {}).get("path", "") if verb in _WRITES_STORE else ""
     for one in [own, *_places(arguments)]:
         if one.startswith("/"):
@@ -185,8 +195,8 @@ def _written(verb: str, arguments: Mapping[str, Any]) -> Iterator[str]:
 
 def _places(arguments: Mapping[str, Any]) -> Iterator[str]:
     """Repositories, targets, reports and histories."""
-    nested = [arguments.get(name) for name in ("from", "to", "history")]
-    for name in ("copy_to", "report", "targets"):
+    nested = [arguments.get(name) for name in ("export", "from", "to", "history")]
+    for name in ("copy_to", "report", "repositories", "targets"):
         nested += arguments.get(name) or []
     nested.append(arguments.get("target"))
     yield arguments.get("repository", "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -72,7 +73,7 @@ def scheduled_job(job: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[s
     Without `on_calendar` and `on_change`, `starters` and `service` are empty, and without `every`, `cron` is.
 
     :param defaults: of `random_delay` and `timeout`; `program`, the command line of the host program; `notify`, all
-        channels; `encrypted`, whether credentials are.
+        channels; `encrypted`, whether credentials are; `metrics`, the file that all jobs write them to, or "".
     """
     if not isinstance(job, Mapping):
         raise InvalidRequest(f"A job is {job!r}, not a dictionary.", "Each entry of schedule_jobs has options.")
@@ -178,7 +179,8 @@ def _arguments(verb: str, given: Mapping[str, Any], secrets: Mapping[str, str], 
     values = _as_given(spec, filled, checked.validated_parameters)
     for place in secrets:
         _remove(values, place)
-    literal = [place for place, _value in secret_options(spec, values)] + list(_in_checks(values.get("checks")))
+    literal = [place for place, _value in secret_options(spec, values)]
+    literal += [one for name in ("checks", "probe") for one in _in_checks(values.get(name), name)]
     if literal:
         raise InvalidRequest(
             f"{', '.join(sorted(literal))} is a secret, which a job file must not contain.",
@@ -187,7 +189,7 @@ def _arguments(verb: str, given: Mapping[str, Any], secrets: Mapping[str, str], 
     return values
 
 
-def _in_checks(value: Any, place: str = "checks") -> Iterator[str]:
+def _in_checks(value: Any, place: str) -> Iterator[str]:
     """Credentials among the options of health checks, which are not in the argument spec."""
     if isinstance(value, list):
         for number, one in enumerate(value):
@@ -275,7 +277,9 @@ def _credentials(job: Mapping[str, Any], encrypted: bool) -> list[str]:
 def _service(
     name: str, job: Mapping[str, Any], given: Mapping[str, Any], defaults: Mapping[str, Any], timeout: float
 ) -> str:
-    box = sandbox(job["verb"], job["arguments"], given.get("writable", [])) if given.get("sandbox", True) else None
+    metrics = [os.path.dirname(defaults["metrics"])] if defaults.get("metrics") else []
+    own = given.get("writable", [])
+    box = sandbox(job["verb"], job["arguments"], own, metrics) if given.get("sandbox", True) else None
     mounts = " ".join(box.writable) if box else ""
     lines = [
         "# Written by the role day2.ops.schedule.",
@@ -286,6 +290,8 @@ def _service(
         *([f"OnSuccess=day2-ended@{name}.service"] if "ping" in job or "notify" in job else []),
         # A job with conditions may wait for hours, and would seem to hang.
         *([f"Wants=day2-started@{name}.service"] if "ping" in job and "timeout" not in job else []),
+        # A failure while the one before is still being reported would start nothing.
+        f"After=day2-failed@{name}.service",
         *([f"RequiresMountsFor={mounts}"] if mounts else []),
         "",
         "[Service]",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import sqlite3
 import subprocess
 import sys
 import traceback
+import zlib
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,6 +25,7 @@ from typing import Any, NoReturn
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import TaskEnded
 from ansible_collections.day2.ops.tests.faults.verb import run_verb
+from tests.conftest import TIMES
 
 COLLECTIONS = Path(__file__).resolve().parents[2] / ".cache" / "collections"
 
@@ -46,6 +49,11 @@ class Verb:
     @property
     def killed(self) -> bool:
         return self.status in (-9, 137)
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether a fault had an effect: tests of faults count this, or they would pass without any fault."""
+        return self.killed or self.status == 3
 
 
 def run(verb: str, params: dict[str, Any]) -> Verb:
@@ -112,6 +120,24 @@ def steps(verb: str, params: dict[str, Any], log: Path) -> list[str]:
             counts[match.group(1), match.group(2)] += 1
     most = {call: max(count for (_pid, one), count in counts.items() if one == call) for _pid, call in counts}
     return [f"{call}:{{}}:when={number}" for call in sorted(most) for number in range(1, most[call] + 1)]
+
+
+def spread(every: list[str], most: int = 12) -> list[str]:
+    """At most so many of the steps of a run, or one of each kind of call if that is more; others in each test.
+
+    "make soak" takes every step.
+    """
+    if TIMES > 1:
+        return every
+    begin = zlib.crc32(os.environ["PYTEST_CURRENT_TEST"].encode())
+    kinds: dict[str, list[str]] = {}
+    for step in every:
+        kinds.setdefault(step.partition(":")[0], []).append(step)
+    for distance in itertools.count(1):
+        chosen = [step for kind in kinds.values() for step in kind[begin % min(distance, len(kind)) :: distance]]
+        if len(chosen) <= max(most, len(kinds)):
+            break
+    return chosen
 
 
 def run_with(fault: str, step: str, verb: str, params: dict[str, Any]) -> Verb:

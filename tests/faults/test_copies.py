@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Copies of backups that are killed at each step, that run out of space, and that meet flipped bits."""
+"""Copies of backups that are killed at a step, that run out of space, and that meet flipped bits."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from ansible_collections.day2.ops.tests.faults.support import (
     files_below,
     run,
     run_with,
+    spread,
     steps,
 )
 
@@ -67,30 +68,33 @@ def check_again(source: Path, target: Path, step: str) -> None:
     assert run("backup_info", {"repository": str(target), "verify": "full"}).result["ok"], step
 
 
-def test_killed_at_every_step(source: Path, target: Path, tmp_path: Path) -> None:
+def test_killed_at_a_step(source: Path, target: Path, tmp_path: Path) -> None:
     before = contents(source)
-    survived = 0
-    for step in steps("backup_copy", params(source, target), tmp_path / "strace"):
+    met = 0
+    for step in spread(steps("backup_copy", params(source, target), tmp_path / "strace")):
         shutil.rmtree(target, ignore_errors=True)
         done = run_with("signal=KILL", step, "backup_copy", params(source, target))
         assert done.killed or done.status in (0, 3), (step, done.error)
-        survived += done.status == 0
+        met += done.ended_early
         assert contents(source) == before
         backups(target)  # what is visible is whole
         check_again(source, target, step)
-    assert survived < 20
+    assert met > 1
 
 
-def test_without_space_at_every_step(source: Path, target: Path, tmp_path: Path) -> None:
+def test_without_space_at_a_step(source: Path, target: Path, tmp_path: Path) -> None:
     newest = params(source, target, which="newest")
-    for step in steps("backup_copy", newest, tmp_path / "strace"):
+    met = 0
+    for step in spread(steps("backup_copy", newest, tmp_path / "strace")):
         shutil.rmtree(target, ignore_errors=True)
         done = run_with("error=ENOSPC", step, "backup_copy", newest)
         assert done.status in (0, 3), (step, done.error)
+        met += done.ended_early
         # a disk that is full must not stay so
         assert leftovers(target) == [] or "unlink" in step or "rmdir" in step, (step, done.error)
         backups(target)
         check_again(source, target, step)
+    assert met > 1
 
 
 @pytest.fixture
@@ -164,9 +168,11 @@ def test_what_a_killed_copy_left_is_checked(source: Path, target: Path, tmp_path
         one for one in steps("backup_copy", params(source, target), tmp_path / "strace") if one.startswith("rename:")
     ][-1]
     shutil.rmtree(target)
+    killed = 0
     for dummy in range(2):
-        run_with("signal=KILL", step, "backup_copy", params(source, target))
+        killed += run_with("signal=KILL", step, "backup_copy", params(source, target)).killed
         for path in files_below(target):
             if ".staging" in str(path) and path.stat().st_size:
                 path.write_bytes(bytes(path.stat().st_size))
+    assert killed  # maybe once: the second run has less to do
     check_again(source, target, step)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""log_rotate, killed or without space at every call that changes a file system: then every line is in one place."""
+"""log_rotate, killed or without space at calls that change a file system: then every line is in one place."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.day2.ops.tests.faults.support import run, run_with, steps
+from ansible_collections.day2.ops.tests.faults.support import run, run_with, spread, steps
 
 LOGS = ("a.log", "b.log")
 CASES: dict[str, dict[str, Any]] = {
@@ -125,7 +125,7 @@ def test_every_line_is_in_one_place(case: str, logs: Logs, fault: str, tmp_path:
     logs.make()
     log = tmp_path / "strace"
     done = 0
-    for step in steps("log_rotate", params, log):
+    for step in spread(steps("log_rotate", params, log)):
         logs.make()
         first = run_with(fault, step, "log_rotate", params)
         assert first.killed or first.status in (0, 3), (step, first.error)
@@ -141,7 +141,7 @@ def test_every_line_is_in_one_place(case: str, logs: Logs, fault: str, tmp_path:
             assert (logs.folder / name).exists(), step
         assert logs.leftovers() == [], step
         assert run("log_rotate", params).result["changed"] is False, step
-    assert done > 5
+    assert done > 1
 
 
 def test_a_kill_in_a_first_rotation(tmp_path: Path) -> None:
@@ -151,10 +151,12 @@ def test_a_kill_in_a_first_rotation(tmp_path: Path) -> None:
     (tmp_path / "template").mkdir()
     (tmp_path / "template" / "app.log").write_text("a line\n")
     shutil.copytree(tmp_path / "template", folder)
-    for step in steps("log_rotate", params, tmp_path / "strace"):
+    killed = 0
+    for step in spread(steps("log_rotate", params, tmp_path / "strace")):
         shutil.rmtree(folder)
         shutil.copytree(tmp_path / "template", folder)
-        run_with("signal=KILL", step, "log_rotate", params)
+        killed += run_with("signal=KILL", step, "log_rotate", params).killed
         assert run("log_rotate", params).status == 0
         assert sorted(os.listdir(folder)) == ["app.log", "app.log.1"], step
         assert (folder / "app.log.1").read_text() == "a line\n"
+    assert killed > 1

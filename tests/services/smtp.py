@@ -86,7 +86,7 @@ def mail_server(
         daemon_threads = True
 
     with Server(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         try:
             yield Mails(server.server_address[1], files[0], lines)
         finally:

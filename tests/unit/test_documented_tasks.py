@@ -25,7 +25,7 @@ from ansible_collections.day2.ops.plugins.module_utils._verbs.registry import VE
 pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([*ROOT.glob("docs/*.md"), ROOT / "README.md", *ROOT.glob("roles/*/README.md")])
+PAGES = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md", *ROOT.glob("roles/*/README.md")])
 MODULES = sorted((ROOT / "plugins" / "modules").glob("*.py"))
 FENCED = re.compile(r"^```ya?ml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 STORES = ("source", "target")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import yaml
 from ansible_collections.day2.ops.plugins.module_utils._core.outcome import Metric, Outcome
 from ansible_collections.day2.ops.plugins.module_utils._reports.base import Report
 from ansible_collections.day2.ops.plugins.module_utils._reports.prometheus import Prometheus
+from tests.services.promtool import promtool
 
 pytestmark = pytest.mark.once
 
@@ -26,13 +26,6 @@ RULES = ROOT / "roles/health_checks/files/alert_rules.yml"
 DASHBOARD = ROOT / "roles/health_checks/files/grafana_dashboard.json"
 TESTS = ROOT / "tests/unit/prometheus/alert_rules_test.yml"
 LABELS = {"check", "type", "report", "unit", "metric", "instance", "status"}
-
-
-def promtool(*arguments: object, stdin: bytes = b"") -> None:
-    done = subprocess.run(
-        ["promtool", *map(str, arguments)], input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
-    assert done.returncode == 0, done.stdout.decode()
 
 
 def emitted() -> bytes:

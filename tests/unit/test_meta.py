@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -35,3 +36,17 @@ def test_no_result_has_a_name_that_means_something_to_ansible() -> None:
     for path in (ROOT / "plugins" / "modules").glob("*.py"):
         (returned,) = re.findall(r'RETURN = r"""(.*?)"""', path.read_text(encoding="utf-8"), re.DOTALL)
         assert not reserved & set(yaml.safe_load(returned) or {}), path.name
+
+
+def test_addresses_of_the_project_are_in_one_place() -> None:
+    # galaxy.yml can then be filled in, or a project can move, without looking for others.
+    galaxy = read("galaxy.yml")
+    for address in {galaxy[name] for name in ("repository", "documentation", "homepage", "issues")}:
+        named = subprocess.run(
+            ["git", "grep", "--untracked", "-lF", address], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        assert named.stdout.split() == ["galaxy.yml"], address
+
+
+def test_the_version_has_a_changelog() -> None:
+    assert read("galaxy.yml")["version"] in read("changelogs/changelog.yaml")["releases"]

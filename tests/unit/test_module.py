@@ -10,7 +10,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+
+import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils import _jobs_module
+from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 
 COLLECTIONS = Path(__file__).resolve().parents[2] / ".cache" / "collections"
 NOBODY = 65534
@@ -66,6 +72,13 @@ def run(body: str, repository: str = "/r", **environment: str) -> dict[str, Any]
     return result
 
 
+def test_a_password_in_an_address_is_not_shown() -> None:
+    address = "rest:https://kim:s3cret@backups.example.com:8000/"
+    found = run("raise Day2Error(f\"{params['repository']} can't be a repository.\")", address)
+    assert found["failed"]
+    assert ("s3cret" in str(found), "backups.example.com" in found["msg"]) == (False, True)
+
+
 def test_warnings_of_a_failure_are_warnings() -> None:
     result = run('raise Day2Error("No.", details={"warnings": ["look at this"], "removed": []})')
     assert result["failed"]
@@ -84,6 +97,24 @@ def test_in_a_role_messages_and_warnings_name_its_variables() -> None:
     failed = run(f"raise Day2Error({hint!r})", DAY2_ROLE_VARIABLES="store_backup:keep,strict")
     assert (failed["failed"], failed["msg"]) == (True, named)
     assert run(body)["msg"] == hint
+
+
+def test_in_a_role_the_message_of_each_job_names_its_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = {"type": "json", "path": "/x"}
+    arguments = {"name": "a", "source": source, "repository": "/r", "restic": {"password": "not-a-real-secret"}}
+    params = {"jobs": [{"name": "a", "verb": "backup", "arguments": arguments}]}
+    for role, option in (("store_backup:engine", "store_backup_engine"), ("", "engine")):
+        monkeypatch.setenv("DAY2_ROLE_VARIABLES", role)
+        result = _jobs_module._run(SimpleNamespace(no_log_values=set()), params, False, Progress())
+        (job,) = result["results"]
+        assert f"requires {option}=restic" in job["msg"]
+        assert job["result"]["msg"] == job["msg"]
+
+
+@pytest.mark.parametrize("changed", [True, False])
+def test_who_changes_nothing_keeps_no_code(changed: bool, tmp_path: Path) -> None:
+    run(f'_module._zip_cache._new["x.py"] = (b"", b""); return {{"changed": {changed}}}', DAY2_STATE=str(tmp_path))
+    assert bool(os.listdir(tmp_path)) is changed
 
 
 def test_a_relative_path_is_refused_before_the_verb_runs() -> None:

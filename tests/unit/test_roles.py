@@ -5,20 +5,26 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
+import subprocess
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 import yaml
 from ansible import template
 from ansible.errors import AnsibleError
+from ansible.inventory.manager import InventoryManager
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
+from ansible.vars.manager import VariableManager
 
+from ansible_collections.day2.ops.plugins.module_utils._verbs.registry import VERBS as VERB_MODULES
 from ansible_collections.day2.ops.plugins.plugin_utils.schedule import KEYS
 
 pytestmark = pytest.mark.once
@@ -90,6 +96,7 @@ VERBS = {
     "log_rotation": "logs.rotate",
     "postgresql_pitr": "postgresql_pitr",
     "lifecycle": "records.lifecycle",
+    "restore_drill": "drill.drill",
     "retention": "retention",
     "store_backup": "backup",
     "store_migration": "migrate.migrate",
@@ -145,6 +152,14 @@ def test_no_integration_target_has_the_name_of_a_role() -> None:
     assert targets & {role.name for role in ROLES} == set()
 
 
+# Roles that run one task for a list of entries: the variable with its jobs, the list, and the verb of the jobs.
+JOBS = [
+    ("log_rotation", "log_rotation__jobs", "log_rotation_logs", "log_rotate"),
+    ("store_backup", "store_backup__jobs", "store_backup_stores", "backup"),
+    ("store_backup", "store_backup__look_jobs", "store_backup_stores", "backup_info"),
+]
+
+
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_zero_is_a_value(role: Path) -> None:
     """Only what is empty, and null, mean "not set": a size, a number of copies or an age can be 0."""
@@ -153,7 +168,7 @@ def test_zero_is_a_value(role: Path) -> None:
         text = path.read_text(encoding="utf-8")
         assert "default(omit, true)" not in text, path.name
         omitted += re.findall(r"{{ (omit if (\S+)(?: \| default\((\w+)\))? in .*?) }}", text, re.DOTALL)
-    assert (omitted != []) == (role.name not in {"schedule", "fleet_report"})
+    assert (omitted != []) == (role.name not in {"schedule", "fleet_report", *{one for one, *_rest in JOBS}})
     for expression, first, other in omitted:
         name = other or first
         for value, kept in ((0, True), (False, True), ("0", True), ("x", True), ("", False), (None, False)):
@@ -200,6 +215,55 @@ def rendered(role: str, template_text: str, **variables: Any) -> Any:
     return Templar(loader=DataLoader(), variables={**own, **variables}).template(trusted(template_text))
 
 
+def test_playbooks_tell_why_a_task_has_failed() -> None:
+    """A message that is a list is one text, and those of jobs have their names; what is hidden is not told."""
+    playbooks = ROLES[0].parents[1] / "playbooks"
+    (play,) = read(playbooks / "maintain.yml")
+    (task,) = read(playbooks / "tasks" / "failed.yml")
+    failed = {"failed": True, "msg": "no space"}
+    jobs = {"msg": "1 of 2 jobs failed", "results": [{"name": "a", "verb": "purge", **failed}, {"failed": False}]}
+    for text in (task["ansible.builtin.set_fact"]["day2_reason"], play["vars"]["maintain__why"]):
+        for result, wanted in (
+            (failed, "no space"),
+            ({"failed": True, "msg": ["a: old", "b: gone"]}, "a: old; b: gone"),
+            ({"msg": "One or more items failed", "results": [failed, {"failed": False, "msg": "x"}]}, "no space"),
+            (jobs, "a: no space"),
+            ({"failed": True, "msg": 3}, "3"),
+            ({"failed": True, "msg": "no package", "results": ["looked"]}, "no package"),
+            ({"failed": True}, "It failed without a message."),
+        ):
+            for hidden in (False, True):
+                variables = {"ansible_failed_result": result, "ansible_failed_task": {"no_log": hidden}}
+                said = Templar(loader=DataLoader(), variables=variables).template(trusted(text))
+                assert said == ("It failed, and no_log hides why." if hidden else wanted)
+
+
+def test_the_inventory_says_where_stores_in_servers_are_drilled() -> None:
+    loader = DataLoader()
+    inventory = InventoryManager(loader, sources=[str(ROLES[0].parents[1] / "inventory" / "hosts.yml")])
+    variables = VariableManager(loader, inventory)
+    checked = set()
+    for host in inventory.get_hosts():
+        secrets = dict.fromkeys(("hostfactory_database_password", "dotmac_database_password"), "x")
+        given = {**variables.get_vars(host=host), **secrets}
+        for store in Templar(loader, variables=given).template(given.get("store_backup_stores") or []):
+            kind = (store.get("source") or {}).get("type")
+            if kind in ("postgresql", "dynamodb", "ssm"):
+                assert [one["type"] for one in (store.get("drill") or {}).get("targets", ())] == [kind], store["name"]
+                checked.add(kind)
+    assert "postgresql" in checked
+
+
+def test_artifacts_have_the_prefix() -> None:
+    """AWX passes them to the next jobs of a workflow as variables."""
+    found = []
+    for path in [*ROLES[0].parent.glob("*/tasks/*.yml"), *(ROLES[0].parents[1] / "playbooks").rglob("*.yml")]:
+        for data in re.findall(r"ansible.builtin.set_stats:\n +data:(.*\n.*)", path.read_text(encoding="utf-8")):
+            found.append(data.split()[0].strip("\"{'"))
+            assert "day2_" in data, (path, data)
+    assert found
+
+
 def test_a_report_has_all_hosts_of_the_play() -> None:
     """Of one that Ansible has dropped, nobody has said anything; the report must not be silent about it."""
     hostvars = {
@@ -215,7 +279,7 @@ def test_a_report_has_all_hosts_of_the_play() -> None:
 
 def test_directories_are_not_read_elsewhere() -> None:
     stores = [{"name": "far", "repository": "s3:b/p"}, {"name": "near"}]
-    looks = {"results": [{"store_backup__store": one, "sets": [{}]} for one in stores]}
+    looks = [{"sets": [{}]} for _one in stores]
     for unreachable, names in ((True, ["far"]), (False, ["far", "near"])):
         found = rendered(
             "fleet_report",
@@ -248,14 +312,343 @@ def test_credentials_that_look_like_data_are_written_as_they_are() -> None:
         assert rendered("schedule", text, item=item, schedule_credentials={"k": secret}) == secret
 
 
+def test_some_of_the_checks_report_nothing_of_all_of_them() -> None:
+    """They would say that the others have recovered, and remove them from the reports."""
+    told = "{{ [health_checks__report, health_checks__notify] }}"
+    variables = {"health_checks_report": [{"path": "/r"}], "health_checks_notify": [{"name": "oncall"}]}
+    assert rendered("health_checks", told, **variables) == list(variables.values())
+    assert rendered("health_checks", told, health_checks_only="api", **variables) == [[], []]
+    (path,) = [one for one in ROLES if one.name == "health_checks"]
+    text = (path / "tasks" / "main.yml").read_text(encoding="utf-8")
+    assert "else health_checks__report }}" in text
+    assert "else health_checks__notify }}" in text
+
+
+@pytest.mark.parametrize(
+    ("unit", "forgotten"),
+    [
+        ("day2-a.timer", ["day2-a.timer"]),
+        ("day2-look@a.timer", ["day2-look@a.timer"]),
+        ("day2-push@.service", ["day2-push@*.service"]),
+        (
+            "day2-a.service",
+            ["day2-a.service", *(f"day2-{one}@a.service" for one in ("started", "ended", "failed", "look"))],
+        ),
+    ],
+)
+def test_failures_of_removed_units_are_forgotten(unit: str, forgotten: list[str]) -> None:
+    assert rendered("schedule", "{{ schedule__forgotten }}", schedule__unit=unit) == forgotten
+
+
+@pytest.mark.parametrize(
+    ("path", "accepted"),
+    [
+        ("", True),
+        (None, True),
+        ("/var/lib/prometheus/node-exporter/day2.prom", True),
+        ("/srv/day2.txt", False),
+        ("day2.prom", False),
+        ("/srv/a b.prom", False),
+        ("/srv/%h.prom", False),
+        ("/home/a/day2.prom", False),
+        ("/var/lib/day2/day2.prom", False),
+        ("/tmp/day2.prom", False),
+        ("/root/day2.prom", False),
+        ("/srv/../tmp/day2.prom", False),
+        ("/srv/day2.prom\n", False),
+    ],
+)
+def test_the_file_of_metrics(path: Any, accepted: bool) -> None:
+    (conditions,) = [
+        task["ansible.builtin.assert"]["that"]
+        for task in read(ROLES[0].parent / "schedule" / "tasks" / "main.yml")
+        if task["name"] == "Check the file of the metrics"
+    ]
+    that = " and ".join(conditions)
+    assert rendered("schedule", f"{{{{ {that} }}}}", schedule_metrics=path, schedule__names=["a"]) == accepted
+
+
+def test_a_summary_is_pushed_by_a_program_with_arguments() -> None:
+    """A text would be one argument for each letter: the role refuses it, and writes no unit."""
+    told = "{{ [schedule__push, schedule__starters | map(attribute='unit') | list] }}"
+    units = ["day2-push@all.path", "day2-push@all.timer"]
+    variables = {"schedule__files": [], "schedule__notified": False, "schedule__names": ["a"]}
+    assert rendered("schedule", told, schedule_push_command=["cp", 1], **variables) == [["cp", "1"], units]
+    for given in ("", None, [], "cp 1"):
+        assert rendered("schedule", told, schedule_push_command=given, **variables) == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("store", "drills"),
+    [
+        ({}, [{"name": "a"}]),
+        ({"drill": None}, [{"name": "a"}]),
+        ({"drill": True}, [{"name": "a"}]),
+        ({"drill": {"which": "sample"}}, [{"name": "a", "which": "sample"}]),
+        ({"drill": False}, []),
+        ({"host": "old"}, [{"name": "a", "host": "old"}]),
+    ],
+)
+def test_a_store_is_drilled_unless_that_is_refused(store: dict[str, Any], drills: list[dict[str, Any]]) -> None:
+    (play,) = read(ROLES[0].parents[1] / "playbooks" / "drill.yml")
+    text = play["vars"]["restore_drill_drills"]
+    assert rendered("restore_drill", text, store_backup_stores=[{"name": "a", **store}]) == drills
+
+
 def test_maintenance_looks_at_the_clock_once_a_step() -> None:
     """A step that ends after the window has run: what has failed in it is told."""
     (play,) = read(ROLES[0].parents[1] / "playbooks" / "maintain.yml")
     steps = {}
-    for step in play["tasks"]:
+    for step in play["tasks"][0]["block"]:
         tasks = step.get("block", [step])
         steps[step["name"]] = [str(task).count("maintain__open") for task in tasks]
         assert all(set(task) == {"name", "ansible.builtin.set_fact"} for task in tasks if "maintain__open" in str(task))
     assert [name for name, counts in steps.items() if sum(counts) == 1] == [
         *("Rotate logs", "Remove and archive old files", "Clean caches, purge records and optimize databases")
     ]
+
+
+def playbook_tasks(path: str, *names: str) -> Any:
+    """Tasks of a file of playbooks, by their names, also from inside of blocks. Their variables are rendered."""
+
+    def all_of(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        for task in tasks:
+            yield task
+            for part in ("tasks", "block", "rescue", "always"):
+                yield from all_of(task.get(part) or [])
+
+    found = {task.get("name"): task for task in all_of(read(ROLES[0].parents[1] / "playbooks" / path))}
+    return [found[name] for name in names]
+
+
+def said_by(task: dict[str, Any], **variables: Any) -> tuple[bool, str]:
+    """Whether the condition of an assert is true, and its message."""
+    known = Templar(loader=DataLoader(), variables={**trusted(task.get("vars") or {}), **variables})
+    asked = task["ansible.builtin.assert"]
+    return known.template(trusted("{{ " + asked["that"] + " }}")), known.template(trusted(asked["fail_msg"]))
+
+
+def kept_state(run: str, in_use: Optional[str] = None) -> dict[str, str]:
+    return {"content": base64.b64encode(json.dumps({"run": run, "in_use": in_use}).encode()).decode()}
+
+
+@pytest.mark.parametrize(
+    ("claimed", "kept", "written", "refused"),
+    [
+        (False, {"skipped": True}, {"failed": True}, None),
+        (False, kept_state("08:00"), kept_state("08:00"), None),
+        (False, {"content": "ZGFtYWdlZA=="}, {"content": "ZGFtYWdlZA=="}, None),  # with recover_restart
+        # The other run has restored the data meanwhile, and users write.
+        (False, kept_state("08:00"), kept_state("08:00", "08:30"), "/r.json has changed since this run read it"),
+        (False, {"skipped": True}, kept_state("08:59"), "another recovery of app1 is at work"),
+        (False, kept_state("08:00"), {"failed": True}, "Once the other one has ended, run it again"),
+        (True, {"skipped": True}, kept_state("09:00"), None),
+        (True, {"skipped": True}, kept_state("09:01"), "Another recovery of app1 began at 09:01 and goes on"),
+    ],
+)
+def test_a_recovery_does_not_overwrite_the_state_of_another(
+    claimed: bool, kept: dict[str, Any], written: dict[str, Any], refused: Optional[str]
+) -> None:
+    look, check = playbook_tasks(
+        "tasks/recover/write.yml", "Read which run has written the state", "Check that no other run is at work"
+    )
+    assert look["when"] == check["when"] == "not ansible_check_mode"
+    variables = {"recover__claimed": claimed, "recover__kept": kept, "recover__written": written}
+    more = {"recover__began": "09:00", "recover__state_path": "/r.json", "inventory_hostname": "app1"}
+    accepted, message = said_by(check, **variables, **more)
+    assert accepted is (refused is None)
+    assert refused is None or refused in message
+
+
+@pytest.mark.parametrize(
+    ("claimed", "status", "kept", "writes"),
+    [
+        (False, "failed", kept_state("08:00"), False),  # it would stop the other run
+        (False, "failed", {"skipped": True}, True),  # the recovery began with this run
+        (False, "ok", kept_state("08:00"), True),
+        (True, "failed", kept_state("08:00"), True),
+    ],
+)
+def test_a_refused_recovery_stops_no_other(claimed: bool, status: str, kept: dict[str, Any], writes: bool) -> None:
+    (write,) = playbook_tasks("tasks/recover/note.yml", "Write the state")
+    variables = {"recover__claimed": claimed, "recover__event": {"status": status}, "recover__kept": kept}
+    assert Templar(DataLoader(), variables=variables).template(trusted("{{ " + write["when"] + " }}")) is writes
+
+
+@pytest.mark.parametrize(
+    ("server", "missing"),
+    [
+        ({}, None),
+        ({"host": "db1"}, None),
+        ({"host": "db1", "port": 5432}, None),
+        ({"host": "db2"}, "changes shop (host db2), which"),
+        ({"host": "db1", "port": 5433}, "changes shop (host db1, port 5433), which"),
+    ],
+)
+def test_an_upgrade_migrates_on_the_server_that_it_backs_up(server: dict[str, Any], missing: Optional[str]) -> None:
+    (check,) = playbook_tasks("upgrade.yml", "Check that a return would restore what the migrations change")
+    source = {"type": "postgresql", "database": "shop", "host": "db1", "port": "5432", "region": ""}
+    variables = {
+        "upgrade__sets": ["app"],
+        "store_backup_stores": [{"name": "app", "source": source}],
+        "upgrade_migrations": [{"target": {"type": "postgresql", "database": "shop", **server}}],
+    }
+    accepted, message = said_by(check, **variables)
+    assert accepted is (missing is None)
+    assert missing is None or missing in message
+
+
+@pytest.mark.parametrize(
+    ("failure", "wish", "check_mode", "message"),
+    [
+        (
+            "",
+            "",
+            False,
+            "A task has ended {}the upgrade that began at 09:00 was complete. Remove that task. Data may not",
+        ),
+        (
+            "",
+            "",
+            True,
+            "A task has ended {}the upgrade that began at 09:00 was complete. Remove that task. This was check",
+        ),
+        ("It broke.", "", False, "It broke. A task has ended {}the return from the upgrade that began at 09:00 was"),
+        ("", "return", False, "A task has ended {}the return from the upgrade that began at 09:00 was complete."),
+    ],
+)
+def test_an_upgrade_that_was_ended_denies_nothing(failure: str, wish: str, check_mode: bool, message: str) -> None:
+    """A return may have restored the data, and check mode has stopped no service."""
+    (check,) = playbook_tasks("upgrade.yml", "Check that no task has ended the play")
+    known = {"upgrade__failure": failure, "upgrade_interrupted": wish, "ansible_check_mode": check_mode}
+    ended, said = said_by(check, upgrade__ended=False, upgrade__began="09:00", **known)
+    assert not ended
+    assert said.startswith(message.format("the play (meta: end_host, end_play or end_batch) before "))
+    assert ("upgrade_interrupted=return" in said) is not check_mode
+
+
+def job_of(role: str, jobs: str, entries: str, entry: dict[str, Any], **variables: Any) -> dict[str, Any]:
+    """The arguments of the job that a role makes of an entry."""
+    (job,) = rendered(role, "{{ " + jobs + " }}", **{entries: [{"name": "a", **entry}], **variables})
+    arguments: dict[str, Any] = job["arguments"]
+    assert job["name"] == "a"
+    return arguments
+
+
+@pytest.mark.parametrize(("role", "jobs", "entries", "verb"), JOBS)
+def test_zero_is_a_value_of_jobs(role: str, jobs: str, entries: str, verb: str) -> None:
+    """As in test_zero_is_a_value. Each option is set by the variable of the role, and by an entry that has it."""
+    (path,) = [one for one in ROLES if one.name == role]
+    spec = import_module(f"ansible_collections.day2.ops.plugins.module_utils._verbs.{VERB_MODULES[verb]}").ARGUMENTS
+    inputs = specified(path)
+    # Spelled out by the role, where the module has another default or another name.
+    spelled = {"frequency", "repository", "take_over", "verify", "max_age"}
+    # backup_info would choose by them what it shows.
+    spelled |= {"keep", "tags"} if verb == "backup_info" else set()
+    options = sorted(set(spec["argument_spec"]) - spelled)
+    shared = {one: f"{role}_{one}" for one in options if f"{role}_{one}" in inputs}
+    own = {one for one in options if one in inputs[entries]["options"]}
+    assert len(shared) > 3
+    assert len(own) > 3
+    for value in (0, False, "0", "x", "", None, [], {}):
+        wanted = {} if value in ("", None, [], {}) else dict.fromkeys(shared, value)
+        found = job_of(role, jobs, entries, {}, **dict.fromkeys(shared.values(), value))
+        assert {one: found[one] for one in shared if one in found} == wanted, value
+        wanted = {} if value in ("", None, [], {}) else dict.fromkeys(own - {"name"}, value)
+        entry = dict.fromkeys(own - {"name"}, value)
+        found = job_of(role, jobs, entries, entry, **dict.fromkeys(shared.values(), "other"))
+        assert {one: found[one] for one in entry if one in found} == wanted, value
+        assert set(found) <= set(spec["argument_spec"])
+
+
+def test_an_entry_without_a_frequency_is_rotated_daily() -> None:
+    for of_role, of_entry, wanted in (
+        ("", {}, "daily"),
+        ("weekly", {}, "weekly"),
+        ("weekly", {"frequency": ""}, "daily"),
+        ("weekly", {"frequency": "hourly"}, "hourly"),
+        ("none", {}, None),
+        ("weekly", {"frequency": "none"}, None),
+    ):
+        found = job_of(*JOBS[0][:3], of_entry, log_rotation_frequency=of_role)
+        assert found.get("frequency") == wanted
+
+
+def test_each_store_is_looked_at_with_its_objective() -> None:
+    (job,) = [one for one in JOBS if one[3] == "backup_info"]
+    found = job_of(*job[:3], {"rpo": "4h", "rto": "1h", "keep": {"last": 1}}, store_backup_rpo="1d")
+    assert found == {
+        "name": "a",
+        "repository": "/var/backups/day2",
+        "max_age": "4h",
+        "verify": "quick",
+        "lock_timeout": "1m",
+    }
+
+
+def test_stores_with_hooks_are_not_among_the_others() -> None:
+    stores = [{"name": "a"}, {"name": "b", "pre": "x.yml"}, {"name": "c", "on_error": ""}]
+    for variables, wanted in (
+        ({}, ["a", "c"]),
+        ({"store_backup_on_error": "y.yml"}, ["c"]),
+        ({"store_backup_pre": None}, ["a", "c"]),
+    ):
+        assert rendered("store_backup", "{{ store_backup__plain }}", store_backup_stores=stores, **variables) == wanted
+
+
+@pytest.mark.parametrize(
+    ("role", "found", "run", "names"),
+    [
+        (
+            "log_rotation",
+            "log_rotation__found",
+            "log_rotation__run",
+            {"log_rotation_logs": [{"name": "a"}, {"name": "b"}]},
+        ),
+        (
+            "store_backup",
+            "store_backup__found",
+            "store_backup__run",
+            {"store_backup_stores": [{"name": "a"}, {"name": "b"}]},
+        ),
+    ],
+)
+def test_a_task_that_was_killed_has_failed_for_each_entry(
+    role: str, found: str, run: str, names: dict[str, Any]
+) -> None:
+    killed = rendered(role, "{{ " + found + " }}", **names, **{run: {"failed": False, "msg": "MODULE FAILURE"}})
+    assert killed == [{"failed": True, "changed": False, "msg": "MODULE FAILURE"}] * 2
+    results = [{"name": "a", "result": {"msg": "done"}}, {"name": "b", "result": {"msg": "done, too"}}]
+    said = rendered(role, "{{ " + found + " }}", **names, **{run: {"results": results}})
+    assert said == [{"msg": "done"}, {"msg": "done, too"}]
+
+
+def test_services_of_the_schedule_that_nobody_needs_are_removed() -> None:
+    """Those that systemd makes instances of, too."""
+    names = ["day2-push@.service", "day2-push@all.path", "day2-look@.service", "day2-failed@.service"]
+    found = {"files": [{"path": f"/etc/systemd/system/{one}"} for one in names]}
+
+    def removed(**variables: Any) -> Any:
+        return rendered("schedule", "{{ schedule__removed_units }}", schedule__found_files=found, **variables)
+
+    jobs = {"schedule__files": [{"name": "a", "job": "{}", "starters": []}], "schedule__names": ["a"]}
+    push = {"schedule_push_command": ["cp", "a", "b"]}
+    assert removed(**jobs) == ["day2-push@all.path", "day2-look@.service", "day2-push@.service"]
+    assert removed(**jobs, **push) == ["day2-look@.service"]
+    for nothing in ({}, {**jobs, "schedule_with": "cron"}):
+        assert sorted(removed(**nothing, **push)) == sorted(names)
+
+
+def test_cron_pushes_a_summary_once_there_is_one(tmp_path: Path) -> None:
+    target, summary = tmp_path / "100% of $HOME", tmp_path / "summary.json"
+    text = (ROLES[0].parent / "schedule" / "templates" / "crontab.j2").read_text(encoding="utf-8")
+    text = text.replace("\\\\", "\\")  # in values, unlike in files of templates, backslashes are doubled
+    crontab = rendered("schedule", text, schedule_push_command=["cp", str(summary), str(target)])
+    (line,) = [one for one in crontab.splitlines() if str(target).replace("%", "\\%") in one]
+    command = line.partition(" root ")[2].replace("\\%", "%")
+    command = command.replace("/var/lib/day2/state/jobs/summary.json", str(summary))
+    for content in (None, "{}"):
+        if content:
+            summary.write_text(content)
+        subprocess.run(["sh", "-c", command], check=True)
+        assert (target.read_text() if target.exists() else None) == content

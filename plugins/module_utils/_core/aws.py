@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Optional
 
@@ -13,6 +14,7 @@ from .errors import InvalidRequest, MissingDependency, TaskEnded
 from .s3_options import check_characters
 
 EXPIRED = "ExpiredToken"
+_UNKNOWN = re.compile(r"Unknown parameter in \w+: \"(\w+)\"")  # as botocore says it
 
 
 class Connection(NamedTuple):
@@ -27,12 +29,13 @@ class Connection(NamedTuple):
 
 
 class Refused(Exception):
-    """The server refuses a request. `code` is the name of its error."""
+    """The server refuses a request. `code` is the name of its error, `action` what policies call the request."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, action: str = "") -> None:
         super().__init__(f"{code}: {message}" if message else code)
         self.code = code
         self.message = message
+        self.action = action
 
 
 class Exhausted(Exception):
@@ -112,14 +115,18 @@ class Service:
 
         :raises Refused: the server refuses it.
         :raises Exhausted: the server cannot be reached.
+        :raises MissingDependency: this boto3 does not know an argument.
         """
         try:
             answer: dict[str, Any] = getattr(self.client, operation)(**arguments)
             return answer
         except self._exceptions.ClientError as exc:
-            raise refusal(exc) from None
+            raise refusal(exc, self.client.meta.service_model.signing_name) from None
         except self._exceptions.BotoCoreError as exc:
             raise_end(exc)
+            if unknown := _UNKNOWN.search(str(exc)):
+                what = f"for {unknown[1]} of {operation}"
+                raise MissingDependency("A newer boto3", what, "Install it with: pip install --upgrade boto3") from None
             raise Exhausted(str(exc)) from None
         except RuntimeError as exc:  # credentials that were renewed have expired, too
             raise Refused(EXPIRED, str(exc)) from None
@@ -134,10 +141,13 @@ class Service:
             raise Exhausted(str(exc)) from None
 
 
-def refusal(exc: Any) -> Refused:
-    """What a ClientError of botocore says."""
+def refusal(exc: Any, service: str) -> Refused:
+    """What a ClientError of botocore says.
+
+    :param service: its name in policies.
+    """
     error = exc.response.get("Error", {})
-    return Refused(error.get("Code", "Error"), error.get("Message", ""))
+    return Refused(error.get("Code", "Error"), error.get("Message", ""), f"{service}:{exc.operation_name}")
 
 
 _CREDENTIALS_HINT = (
@@ -153,15 +163,14 @@ def hint_for(exc: Exception, what: str) -> str:
     """
     if not isinstance(exc, Refused):
         return ""
-    if exc.code in (
-        "AccessDeniedException",
-        "AccessDenied",
-        "UnrecognizedClientException",
-        "InvalidSignatureException",
-    ):
-        if "Signature expired" in exc.message or "not yet current" in exc.message:
-            return "The clock of this host is wrong: set it and run again."
-        return f"Check the credentials and their permissions on {what}."
+    if exc.code in ("AccessDeniedException", "AccessDenied"):
+        # Another action than that of the call, if the permission on a key is missing.
+        named = re.search(r"not authorized to perform: (\S+)", exc.message)
+        return f"Allow these credentials the action {named[1] if named else exc.action} on {what}."
+    if "Signature expired" in exc.message or "not yet current" in exc.message:
+        return "The clock of this host is wrong: set it and run again."
+    if exc.code in ("UnrecognizedClientException", "InvalidSignatureException", "IncompleteSignatureException"):
+        return f"Check the credentials, and that they are those of the account and the region of {what}."
     if exc.code in ("ExpiredTokenException", EXPIRED):
         return "The credentials have expired: renew them and run again."
     return ""

@@ -16,12 +16,14 @@ from __future__ import annotations
 import fnmatch
 import functools
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, Callable, Optional
 
 from .errors import Day2Error, InvalidRequest
+from .record_batches import Batch, values_of
 from .records import canonical, exact, is_finite
 from .units import parse_duration, parse_time
 
@@ -30,6 +32,7 @@ Test = Callable[[Any], bool]
 _EARLIEST, _SECONDS, _MILLISECONDS, _LATEST = 10**8, 10**11, 10**14, 10**17  # between times since 1970 in s, ms, µs
 _USUAL = {19: ("",), 26: (".",)}  # by the length of a time without a zone: what may follow its seconds
 _DEEPEST = 20  # groups in groups
+_PLAIN = {str, int, type(None)}  # among whose values equal ones are the same
 _TIME_LIKE = re.compile(r"\d{4}-?\d\d-?\d\d([T ].*)?")
 _YEAR = re.compile(r"(19|2\d)\d\d")
 _HINT = "docs/RECORDS.md describes conditions."
@@ -58,6 +61,26 @@ class Where:
     def holds(self, record: Mapping[str, Any]) -> bool:
         """Whether the record is selected."""
         return self._holds(record)
+
+    def mask(self, records: Sequence[Mapping[str, Any]]) -> list[bool]:
+        """Whether each of the records is selected: what many have in common is judged once."""
+        columns = [values_of(records, name) for name in self.fields] if self._is_flat(records) else []
+        if not columns or not all(_PLAIN.issuperset(map(type, column)) for column in columns):
+            return list(map(self._holds, records))
+        values = columns[0] if len(columns) == 1 else list(zip(*columns))
+        counts = Counter(values)
+        if 2 * len(counts) > len(values):
+            return list(map(self._holds, records))
+        known = {}
+        for value, count in counts.items():
+            before = self.without_time
+            known[value] = self._holds(dict(zip(self.fields, (value,) if len(columns) == 1 else value)))
+            self.without_time += (self.without_time - before) * (count - 1)
+        return list(map(known.__getitem__, values))
+
+    def _is_flat(self, records: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether the records are columns, and no condition is on a member of one."""
+        return isinstance(records, Batch) and self.fields.issubset(records.names)
 
     def check_fields(self, names: Collection[str], collection: str) -> None:
         """Raise InvalidRequest when there is a condition on a field that no record has."""
@@ -195,6 +218,13 @@ def member_of(record: Any, field: str) -> Any:
     name, dot, rest = field.partition(".")
     inner = record.get(name) if dot else None
     return member_of(inner, rest) if isinstance(inner, Mapping) else None
+
+
+def column_of(records: Sequence[Mapping[str, Any]], field: str) -> Sequence[Any]:
+    """The values of a field, or of a member of it, in all records; None where it is missing."""
+    if isinstance(records, Batch) and field in records.names:
+        return values_of(records, field)
+    return [member_of(one, field) for one in records]
 
 
 def _kind(value: Any) -> str:

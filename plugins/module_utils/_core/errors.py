@@ -50,6 +50,10 @@ class Violation(TargetError):
     """Data that the rules of a target refuse: running again changes nothing."""
 
 
+class Differs(TargetError):
+    """What was restored is not what the backup has."""
+
+
 class RolledBack(TargetError):
     """A database has undone a transaction because of another one, as after a deadlock: one more try may succeed."""
 

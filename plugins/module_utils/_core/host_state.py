@@ -12,18 +12,16 @@ from typing import Any
 
 from .errors import Day2Error
 from .files import make_private_directory, os_errors, write_atomically
+from .state_directory import VARIABLE, directory
 
-VARIABLE = "DAY2_STATE"  # of the environment: another directory
+__all__ = ["VARIABLE", "directory"]
+
+JOURNAL = "journal.jsonl"
 
 
-def directory() -> str:
-    """Where the state of this user lies."""
-    given = os.environ.get(VARIABLE)
-    if given:
-        return given
-    if os.geteuid() == 0:
-        return "/var/lib/day2/state"
-    return os.path.expanduser("~/.local/state/day2")
+def evidence(*steps: str) -> str:
+    """A path below the directory of the journal of evidence. That is no state: it can't be made again."""
+    return os.path.join(directory(), "evidence", *steps)
 
 
 def read(*steps: str) -> dict[str, Any]:

@@ -15,18 +15,15 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
 from .aws import pass_on_ends
 from .errors import InvalidRequest, MissingDependency, RepositoryError
 from .pace import Pace, PacedBody
 from .progress import waiting
 from .s3_options import ADDRESS, check, sent_with_objects
-from .s3_signed import asked, signed
+from .s3_signed import Answer, asked, signed
 from .units import format_duration, parse_duration
-
-if TYPE_CHECKING:
-    from .s3_signed import Answer
 
 
 def failures() -> tuple[type[Exception], ...]:
@@ -54,6 +51,7 @@ _BUSY = ("SlowDown", "503", "429", "ServiceUnavailable", "TooManyRequests", "Req
 _BUSY_STATUS = (429, 503)
 _PATIENCE = "5m"
 _LONGEST_PAUSE = 20.0  # seconds
+_ERROR = re.compile(rb"\s*(<\?xml[^>]*>)?\s*<Error[\s>]")
 _REGION = ("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException")
 
 
@@ -127,6 +125,7 @@ class S3Client:
             )
         api.meta.events.register_first("request-created.s3", PacedBody.note_preparing)
         api.meta.events.register_last("request-created.s3", PacedBody.note_sending)
+        api.meta.events.register_first("needs-retry.s3", _refuse_error_with_status_of_success)
         api.meta.events.register_first("needs-retry.s3", self._wait_while_busy)
         pass_on_ends(api)
         for call in ("PutObject", "CompleteMultipartUpload"):
@@ -221,6 +220,19 @@ class S3Client:
             f"s3://{self.bucket} can't be written to: its server does not refuse to create an object that exists.",
             "Two runs could not be kept apart. Correct endpoint_url in s3, or use another server.",
         )
+
+
+def _refuse_error_with_status_of_success(response: Any, operation: Any, **_more: Any) -> None:
+    """Make an error of an answer with status 200 that has one as its content, as releases of boto3 since 2024 do.
+
+    Older ones find no member of a listing in it: an empty one. For the event needs-retry.
+    """
+    if response is None or operation.has_streaming_output:
+        return
+    answer, parsed = response
+    if answer.status_code == 200 and _ERROR.match(answer.content):
+        answer.status_code = 500
+        parsed["Error"] = Answer(500, {}, answer.content).error
 
 
 def _config(addressing: Optional[str], tries: int, *, signed: bool) -> Any:

@@ -28,7 +28,7 @@ def scratch_directory() -> Iterator[str]:
 
     Raises TargetError when it can't be created, another Day2Error when it can't be removed.
     """
-    base = _base()
+    base = base_directory()
     with os_errors(TargetError, "Can't make a scratch directory in", base):
         path, held = _made(base)
     try:
@@ -55,7 +55,8 @@ def _made(base: str) -> tuple[str, int]:
         os.close(held)
 
 
-def _base() -> str:
+def base_directory() -> str:
+    """Where temporary files are made that are not small."""
     return os.environ.get("TMPDIR") or ("/var/tmp" if os.path.isdir("/var/tmp") else tempfile.gettempdir())  # noqa: S108
 
 
@@ -63,7 +64,7 @@ def remove_left_scratch() -> None:
     """Remove the scratch directories of this user that no process holds, as it was killed. Raises nothing: they may be
     gone already.
     """
-    base = _base()
+    base = base_directory()
     try:
         names = [name for name in os.listdir(base) if name.startswith(_PREFIX)]
     except OSError:

@@ -3,4 +3,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The version of the collection, for manifests. A test compares it with galaxy.yml."""
 
-VERSION = "0.1.0"
+VERSION = "1.0.0"

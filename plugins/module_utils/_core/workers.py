@@ -38,10 +38,15 @@ def usual_number() -> int:
     return min(MOST, len(os.sched_getaffinity(0)))
 
 
-def in_order(tasks: Sequence[Task[Item]], workers: int) -> Generator[Item, None, None]:
+def in_order(
+    tasks: Sequence[Task[Item]], workers: int, option: str = "workers", nice: int = 10
+) -> Generator[Item, None, None]:
     """The items that the tasks yield, in the order of the tasks. With one worker they run in this process.
 
     Items are pickled. A worker is ahead by as much as a pipe holds: prefer small tasks to large ones.
+
+    :param option: with which the user sets the number of workers; "": there is none.
+    :param nice: by how much the process that waits for the results, and a server that gets them, take priority.
 
     Raises Day2Error when a task has raised it or a worker has died.
     """
@@ -50,7 +55,7 @@ def in_order(tasks: Sequence[Task[Item]], workers: int) -> Generator[Item, None,
         for task in tasks:
             yield from task()
         return
-    with _Crew(tasks, count) as crew:
+    with _Crew(tasks, count, option, nice) as crew:
         for number in range(len(tasks)):
             yield from crew.items_of(number % count)
 
@@ -58,7 +63,8 @@ def in_order(tasks: Sequence[Task[Item]], workers: int) -> Generator[Item, None,
 class _Crew:
     """The workers; each runs every n-th task. None of them outlives the block, or this process."""
 
-    def __init__(self, tasks: Sequence[Task[Any]], count: int) -> None:
+    def __init__(self, tasks: Sequence[Task[Any]], count: int, option: str, nice: int) -> None:
+        self._option, self._nice = option, nice
         self._pids: list[int] = []
         self._results: list[BinaryIO] = []
         self._watched, self._alive = os.pipe()  # ends with this process, however that ends
@@ -97,7 +103,7 @@ class _Crew:
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
             os.close(self._alive)
-            os.nice(10)  # the process that waits for the results, and a server that gets them, take priority
+            os.nice(self._nice)
             for results in self._results:
                 os.close(results.fileno())
             threading.Thread(target=self._watch, daemon=True).start()
@@ -139,7 +145,8 @@ class _Crew:
         how = f"was killed by signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else "ended unexpectedly"
         return Day2Error(
             f"A worker process ({pid}) {how}.",
-            "Check whether there is enough memory. Run again to continue, or set workers=1.",
+            "Check whether there is enough memory, and run again"
+            + (f", or set {self._option}=1." if self._option else "."),
         )
 
     def _stop(self) -> None:

@@ -4,7 +4,7 @@
 """day2 record-failure: records runs whose program could not, as it never started or was killed.
 
 The unit that systemd starts on failure (day2-failed@NAME) calls it with what it knows in the environment.
-day2 forget-removed is called by the role, once it has removed jobs.
+day2 forget-removed is called by the role, once it has removed jobs, and day2 metrics, once it has written jobs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 
-from . import journal
+from . import journal, metrics
 from .job import WrongJob, exists, load, names, path_of, reachable
 from .notify import ended
 from .output import complain, say
@@ -44,6 +44,9 @@ def record_failure(name: str) -> int:
     except (OSError, WrongJob) as exc:
         complain(f"{name}: The run could not be recorded: {exc}.")
         code = 1
+    problem = metrics.write()
+    if problem:
+        complain(f"{name}: {problem}")
     return max(code, ended(reachable(name), entry)) if exists(name) else code
 
 
@@ -55,6 +58,15 @@ def forget_removed() -> int:
         complain(f"The state of removed jobs could not be removed: {exc}.")
         return 1
     return 0
+
+
+def write_metrics() -> int:
+    """Write the metrics, which also have jobs that have never run. Raises Day2Error if jobs cannot write them later."""
+    metrics.check()
+    problem = metrics.write()
+    if problem:
+        complain(problem)
+    return int(bool(problem))
 
 
 def _message(name: str) -> str:

@@ -16,19 +16,40 @@ from typing import Any, Optional
 
 from .._core.errors import Day2Error, InvalidRequest
 from .._core.units import format_duration, parse_duration
+from .journal import is_state, known_time
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": {
         "expected": {"type": "dict", "default": {}},
         "path": {"type": "path", "default": "/var/lib/day2/state/jobs/summary.json"},
+        "pushed": {"type": "path"},
     }
 }
-_AHEAD = 60.0  # seconds that a clock may be set back before times are unknown
+_LARGEST = 1 << 20  # bytes; a host that pushes more does not take the memory of the controller
 
 
 def run(params: Mapping[str, Any]) -> dict[str, Any]:
     """The result. Raises Day2Error when the file exists but cannot be read."""
+    if params["pushed"]:
+        return judge_pushed(params["pushed"], params["expected"])
     return judge(_read(params["path"]), params["path"], params["expected"])
+
+
+def judge_pushed(path: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The result for a copy of the file that the host has pushed. Nobody has asked the host, so a host that is silent
+    must be late.
+
+    Raises Day2Error if there is no copy, or as `judge` does.
+    """
+    content = _read(path)
+    if content is None:
+        raise Day2Error(f"The host has pushed no summary: {path} does not exist.", "See schedule_push_command.")
+    result = judge(content, path, wanted)
+    if wanted and not any(_seconds(name, value) for name, value in wanted.items()):
+        problem = "no job has expected_every, so nobody would notice if the host was silent"
+        result["findings"].append({"job": None, "problem": problem})
+        result.update(ok=False, msg=f"{result['msg']}; {problem}")
+    return result
 
 
 def judge(content: Optional[bytes], path: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,19 +81,24 @@ def judge(content: Optional[bytes], path: str, wanted: Mapping[str, Any]) -> dic
 def _read(path: str) -> Optional[bytes]:
     try:
         with open(path, "rb") as handle:
-            return handle.read()
+            content = handle.read(_LARGEST + 1)
     except FileNotFoundError:
         return None
     except OSError as exc:
         raise Day2Error(f"{path} cannot be read: {exc.strerror}.", "Run as root (become: true).") from exc
+    if len(content) > _LARGEST:
+        raise Day2Error(f"{path} is larger than 1 MiB, so it is no summary of jobs.", "See schedule_push_command.")
+    return content
 
 
 def _jobs(content: bytes, path: str) -> dict[str, dict[str, Any]]:
     try:
-        jobs = dict(json.loads(content)["jobs"])
-    except (ValueError, KeyError, TypeError) as exc:
+        jobs: dict[str, dict[str, Any]] = json.loads(content)["jobs"]
+        if not isinstance(jobs, dict) or not all(map(is_state, jobs.values())):
+            raise ValueError("no states of jobs")
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise Day2Error(f"{path} is damaged.", "The next run of a job makes it again.") from exc
-    return {str(name): one for name, one in jobs.items() if isinstance(one, dict)}
+    return jobs
 
 
 def _seconds(name: str, value: Any) -> float:
@@ -83,7 +109,7 @@ def _seconds(name: str, value: Any) -> float:
 
 
 def _job(name: str, one: Mapping[str, Any], now: float) -> dict[str, Any]:
-    began, succeeded = (_known_time(one.get(key), now) for key in ("began", "last_ok"))
+    began, succeeded = (known_time(one.get(key)) for key in ("began", "last_ok"))
     return {
         "name": name,
         "verb": one.get("verb"),
@@ -96,11 +122,6 @@ def _job(name: str, one: Mapping[str, Any], now: float) -> dict[str, Any]:
         "age_s": round(max(0.0, now - succeeded)) if succeeded else None,
         "days": one.get("days", ""),
     }
-
-
-def _known_time(value: Any, now: float) -> float:
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= now + _AHEAD
-    return float(value) if usable else 0.0
 
 
 def _text(seconds: float) -> Any:

@@ -98,7 +98,7 @@ def path_of(name: str) -> str:
 def load(name: str) -> Job:
     """Read a job. Raises WrongJob."""
     path = path_of(name)
-    given = _read(path)
+    given = read_object(path)
     extra = sorted(set(given) - _KEYS)
     secrets = given.get("secrets", {})
     problem = (
@@ -155,7 +155,7 @@ def _salvaged(name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The ping and the channels of a job file of which the rest may be wrong."""
     path = path_of(name)
     with contextlib.suppress(WrongJob):
-        given = _read(path)
+        given = read_object(path)
         return _told(path, {key: given[key] for key in ("ping", "notify") if key in given})[:2]
     return {}, []
 
@@ -187,7 +187,8 @@ def _told(
         raise WrongJob(f"{path} is not valid: {exc.message}", exc.hint) from exc
 
 
-def _read(path: str) -> dict[str, Any]:
+def read_object(path: str) -> dict[str, Any]:
+    """The JSON object in a file that nobody else can write. Raises WrongJob."""
     try:
         fd = open_regular(path, SourceError)
     except SourceError as exc:
@@ -196,7 +197,7 @@ def _read(path: str) -> dict[str, Any]:
             f"{path} does not exist." if missing else str(exc), "`day2 list` shows the jobs of this host." * missing
         ) from exc
     with os.fdopen(fd, "rb") as handle:
-        _check_private(path, os.fstat(handle.fileno()))
+        _check_own(path, os.fstat(handle.fileno()))
         try:
             given = json.load(handle)
         except ValueError as exc:
@@ -206,10 +207,17 @@ def _read(path: str) -> dict[str, Any]:
     return given
 
 
-def _check_private(path: str, info: os.stat_result) -> None:
-    """What says what runs as this user, and with which secrets, is written and read by nobody else."""
+def _check_own(path: str, info: os.stat_result) -> None:
+    """What says what runs as this user is written by nobody else. (All may read it: that of a ConfigMap is so.)"""
     if info.st_uid not in (0, os.geteuid()):
         raise WrongJob(f"{path} belongs to another user (uid {info.st_uid}).", f"chown {os.geteuid()} {path}")
+    if stat.S_IMODE(info.st_mode) & 0o022:
+        raise WrongJob(f"Other users can write to {path}.", f"chmod 0600 {path}")
+
+
+def _check_private(path: str, info: os.stat_result) -> None:
+    """A secret is read by nobody else either."""
+    _check_own(path, info)
     if stat.S_IMODE(info.st_mode) & 0o077:
         raise WrongJob(f"Other users have access to {path}.", f"chmod 0600 {path}")
 

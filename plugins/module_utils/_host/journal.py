@@ -36,8 +36,7 @@ _WARNINGS = 20  # of a run in the journal
 
 def record(entry: Mapping[str, Any], existing: Sequence[str]) -> None:
     """Append a run, and update the summary for the jobs that exist. Raises OSError."""
-    make_private_directory(state())
-    with _guard():
+    with guarded():
         jobs = summary()
         _count(jobs, entry)
         try:
@@ -78,7 +77,7 @@ def forget_others(existing: Sequence[str]) -> None:
                 os.unlink(state(kind, file))
     if not os.path.lexists(state(SUMMARY)):
         return
-    with _guard():
+    with guarded():
         jobs = summary()
         if set(jobs) - set(existing):
             _write_summary(_small({name: one for name, one in jobs.items() if name in existing}))
@@ -103,7 +102,7 @@ def summary() -> dict[str, dict[str, Any]]:
     try:
         with open(state(SUMMARY), "rb") as handle:
             jobs = json.load(handle)["jobs"]
-        if isinstance(jobs, dict) and all(isinstance(one, dict) for one in jobs.values()):
+        if isinstance(jobs, dict) and all(map(is_state, jobs.values())):
             return jobs
     except (OSError, ValueError, KeyError, TypeError):
         pass
@@ -113,21 +112,20 @@ def summary() -> dict[str, dict[str, Any]]:
     return jobs
 
 
-def read_object(path: str) -> dict[str, Any]:
-    """A JSON object of the state; {} if it is missing or damaged."""
-    try:
-        with open(path, "rb") as handle:
-            value = json.load(handle)
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
+def is_state(one: Any) -> bool:
+    """Whether it can be the last state of a job. (Its times are judged by known_time.)"""
+    texts, numbers = ("verb", "status", "msg", "days"), ("failures", "warnings")
+    return (
+        isinstance(one, dict)
+        and all(isinstance(one.get(key, ""), str) for key in texts)
+        and all(isinstance(one.get(key, 0), int) for key in numbers)
+    )
 
 
 def known_time(value: Any) -> float:
-    """A recorded time, or 0 if it is unknown: of another type, or in the future."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value > time.time() + _AHEAD:
-        return 0.0
-    return float(value)
+    """A recorded time, or 0 if it is unknown: of another type, negative, or in the future."""
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if usable and 0 < value <= time.time() + _AHEAD else 0.0
 
 
 def late(last: Mapping[str, Any], every: float) -> str:
@@ -144,7 +142,9 @@ def late(last: Mapping[str, Any], every: float) -> str:
 
 
 @contextlib.contextmanager
-def _guard() -> Iterator[None]:
+def guarded() -> Iterator[None]:
+    """Hold the lock under which the summary and the metrics are replaced. Raises OSError."""
+    make_private_directory(state())
     with open(
         state("journal.lock"), "ab", opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW, 0o600)
     ) as lock:

@@ -14,19 +14,17 @@ about a failure once `cooldown` is over and the job has failed again. What could
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
-import json
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Callable, NamedTuple, Optional, Union
 
 from .._core.errors import Day2Error, InvalidRequest
-from .._core.files import make_private_directory, write_atomically
 from .._core.units import parse_duration
-from .._notify.message import FAILURE, RECOVERY, SILENCE, TEST, Message
+from .._notify.due import LIMIT, recorded, sent, wanted
+from .._notify.message import FAILURE, SILENCE, TEST, Message
 from .._notify.sending import ping_sender, sender
 from .._notify.together import Outcome, send_all
 from .._notify.web import FAIL, NOTE, START, SUCCESS
@@ -35,10 +33,8 @@ from .job import Job, credential, load, names, path_of, reachable
 from .output import complain, say
 from .places import state
 
-LIMIT = 20.0  # seconds, for everything that is sent at once
-_AHEAD = 60.0  # seconds that a clock may be set back
 _WARNINGS = 2000  # characters
-_PROBLEMS = (FAILURE, SILENCE)
+_PINGED = "/ping"  # in the record of a job, where the name of no channel is: the run that was pinged last
 
 
 def started(job: Job) -> int:
@@ -51,14 +47,38 @@ def ended(job: Job, entry: Optional[Mapping[str, Any]] = None) -> int:
 
     :param entry: the run, which may not be in the journal. Without it: that of the unit that has ended.
     """
-    entry = entry or _run_of_unit(job)
-    if not entry or entry["status"] in journal.NOTHING_DONE:
+    if entry:
+        return _report(job, entry)
+    code, entry = 0, _run_of_unit(job)
+    while entry:
+        code = max(code, _report(job, entry))
+        entry = _next_success(job, entry)
+    return code
+
+
+def _report(job: Job, entry: Mapping[str, Any]) -> int:
+    if entry["status"] in journal.NOTHING_DONE:
         return 0
     text = "\n".join([*entry.get("warnings", ()), f"{entry['status']}: {entry['msg']}"])
     what = SUCCESS if entry["status"] == journal.OK else FAIL
     with _record_of(job.name) as record:
-        due = [*_ping_of(job, what, text), *_due(job, _last_state(job.name, entry), entry, record)]
+        pings = [] if record.get(_PINGED) == _identity(entry) else _ping_of(job, what, text)
+        pinged = functools.partial(record.__setitem__, _PINGED, _identity(entry))
+        due = [*(one._replace(sent=pinged) for one in pings), *_due(job, _last_state(job.name, entry), entry, record)]
         return _deliver(due)
+
+
+def _identity(entry: Mapping[str, Any]) -> list[Any]:
+    """Of a run, in JSON."""
+    return [entry.get("invocation", ""), entry["began"]]
+
+
+def _next_success(job: Job, entry: Mapping[str, Any]) -> Optional[dict[str, Any]]:
+    """The next run, if it was ok and has ended meanwhile: systemd does not start a unit again while that is running.
+    (A failure is reported by another unit.)"""
+    runs = [one for one in journal.runs() if one["job"] == job.name]
+    later = runs[runs.index(dict(entry)) + 1 :] if entry in runs else []
+    return next((one for one in later if one["status"] == journal.OK), None)
 
 
 def all_due() -> int:
@@ -172,18 +192,14 @@ def _due(job: Job, last: Mapping[str, Any], entry: Mapping[str, Any], record: di
     now = time.time()
     for channel in job.notify:
         before = record.get(channel["name"])
-        before = before if isinstance(before, dict) else {}
-        wanted = _wanted(event, before, last.get("began"), now, parse_duration(channel["cooldown"]))
-        if not wanted:
+        what = wanted(event, before, last.get("began"), now, parse_duration(channel["cooldown"]))
+        if not what:
             continue
-        at = now if wanted in _PROBLEMS else before.get("at", 0)
-        sent = functools.partial(
-            record.__setitem__, channel["name"], {"event": wanted, "run": last.get("began"), "at": at}
-        )
-        if wanted in channel["events"]:
-            due.append(_Due(job.name, channel, _message(job, wanted, last, entry, reason), sent))
+        told = functools.partial(record.__setitem__, channel["name"], sent(what, before, last.get("began"), now))
+        if what in channel["events"]:
+            due.append(_Due(job.name, channel, _message(job, what, last, entry, reason), told))
         else:
-            sent()
+            told()
     return due
 
 
@@ -200,19 +216,6 @@ def _event(job: Job, last: Mapping[str, Any], entry: Mapping[str, Any]) -> tuple
         return FAILURE, reason
     delay = journal.late(last, job.expected_every)
     return (SILENCE, f"{delay}.") if delay else ("", reason)
-
-
-def _wanted(event: str, before: Mapping[str, Any], run: Any, now: float, cooldown: float) -> str:
-    """The message that a channel needs, or ""."""
-    state_before, at = before.get("event"), before.get("at", 0)
-    if not event:
-        return RECOVERY if state_before in _PROBLEMS else ""
-    known = isinstance(at, (int, float)) and 0 < at <= now + _AHEAD
-    if known and now - at < cooldown:
-        return ""
-    if event == state_before == FAILURE and before.get("run") == run:
-        return ""
-    return event
 
 
 def _message(job: Job, event: str, last: Mapping[str, Any], entry: Mapping[str, Any], reason: str) -> Message:
@@ -239,25 +242,6 @@ def _text(seconds: Any) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(known)) if known else ""
 
 
-@contextlib.contextmanager
-def _record_of(name: str) -> Iterator[dict[str, Any]]:
-    """What each channel was told of a job last, which is written back. Another process that notifies of the job is
-    waited for. State that cannot be written is no reason not to notify."""
-    path = state("notified", f"{name}.json")
-    record: dict[str, Any] = {}
-    with contextlib.ExitStack() as stack:
-        try:
-            make_private_directory(os.path.dirname(path))
-            fd = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            stack.callback(os.close, fd)
-            fcntl.flock(fd, fcntl.LOCK_EX)
-        except OSError as exc:
-            complain(f"{name}: Notifications can't be recorded, so they may be repeated: {exc}.")
-        record.update(journal.read_object(path))
-        before = dict(record)
-        yield record
-        if record != before:
-            try:
-                write_atomically(path, json.dumps(record).encode())
-            except OSError as exc:
-                complain(f"{name}: Notifications can't be recorded, so they may be repeated: {exc}.")
+def _record_of(name: str) -> contextlib.AbstractContextManager[dict[str, Any]]:
+    """What each channel was told of a job last."""
+    return recorded(state("notified", f"{name}.json"), lambda text: complain(f"{name}: {text}"))

@@ -104,18 +104,26 @@ def changed(name: str) -> int:
     Raises WrongJob: the run will report it.
     """
     job = load(name)
-    last = journal.summary().get(name, {})
-    failed = last.get("status", journal.OK) != journal.OK
-    if failed and 0 <= time.time() - journal.known_time(last.get("began")) < PATIENCE * job.on_change:
-        return UNCHANGED
-    return UNCHANGED if look(job) == known(name) else CHANGED
+    return UNCHANGED if pause(job) or look(job) == known(name) else CHANGED
+
+
+def pause(job: Job) -> float:
+    """Seconds until a job that has failed may be tried again because of changes; 0: now."""
+    last = journal.summary().get(job.name, {})
+    if last.get("status", journal.OK) == journal.OK:
+        return 0.0
+    since, longest = time.time() - journal.known_time(last.get("began")), PATIENCE * job.on_change
+    return longest - since if 0 <= since < longest else 0.0
 
 
 class Quiet:
-    """Waits until the data has not changed for `on_change` seconds of a job, at most ten times as long."""
+    """Waits until the data has not changed for `on_change` seconds of a job, at most ten times as long.
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
+    :param pause: seconds to wait in any case.
+    """
+
+    def __init__(self, job: Job, pause: float = 0.0) -> None:
+        self._job, self._pause = job, pause
         self._began = self._since = time.monotonic()
         self._seen = look(job)
 
@@ -126,7 +134,8 @@ class Quiet:
         if now is None or now != self._seen:
             self._seen, self._since = now, time.monotonic()
         elapsed = time.monotonic()
-        if elapsed - self._since >= after or elapsed - self._began >= PATIENCE * after:
+        quiet = elapsed - self._since >= after or elapsed - self._began >= PATIENCE * after
+        if quiet and elapsed - self._began >= self._pause:
             return False
         time.sleep(min(after / 4, max(1.0, _SHARE * (elapsed - began))))
         return True

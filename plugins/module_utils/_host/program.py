@@ -62,6 +62,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             from .ended import forget_removed
 
             return forget_removed()
+        if options.command == "metrics":
+            from .ended import write_metrics
+
+            return write_metrics()
         return _show(options)
     except InvalidRequest as exc:
         complain(exc)
@@ -121,6 +125,7 @@ def _parser() -> _Parser:
     commands.add_parser("record-failure").add_argument("name")  # of systemd, so it is not in the help
     commands.add_parser("changed").add_argument("name")  # of systemd
     commands.add_parser("forget-removed")  # of the role
+    commands.add_parser("metrics")  # of the role
     told = commands.add_parser("notify")
     told.add_argument(
         "name", nargs="?", default="", help="without it: of all jobs that are late or were not notified of"

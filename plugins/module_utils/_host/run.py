@@ -21,13 +21,13 @@ from .._core.shown import shown
 from .._core.specs import masked, secrets_in
 from .._core.units import parse_duration
 from .._verbs.registry import find_verb
-from . import journal
+from . import journal, metrics
 from .conditions import LONGEST, is_open, unmet
 from .hooks import AFTER, BEFORE, ON_FAILURE, run_hook
 from .job import Job, WrongJob, checked, credential, exists, load, names, reachable, with_secrets
 from .locks import CONDITIONS, RUNNING, WAITING, Busy, JobLock, Slot
 from .notify import ended, started
-from .on_change import ROUNDS, Quiet, by_path, known, look, remember
+from .on_change import ROUNDS, Quiet, by_path, known, look, pause, remember
 from .output import complain, say
 
 # As in sysexits.h: systemd shows 2 to 7 with other meanings.
@@ -45,7 +45,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 _HOOK_AFTER_STOP = 15.0  # seconds
 _PAUSE = 30.0  # seconds between two looks at the conditions
 # Of a result, what a line of the journal keeps beside the message.
-_FACTS = ("reason", "removed", "summary", "alarms")
+_FACTS = ("reason", "removed", "summary", "alarms", "drill")
 
 
 class Skipped(Day2Error):
@@ -147,8 +147,10 @@ class _Run:
 
     def _wait_until_quiet(self, job: Job) -> None:
         """Raises NothingNew if another file than those of the data has changed."""
-        self.lock.note(f"{CONDITIONS}the data is being written")
-        quiet = Quiet(job)
+        # A path unit starts this unit at each write, however often the job fails. Its timer knows the pause.
+        failed = pause(job) if by_path() else 0.0
+        self.lock.note(f"{CONDITIONS}{'the last run has failed' if failed else 'the data is being written'}")
+        quiet = Quiet(job, failed)
         try:
             while quiet.wait():
                 pass
@@ -190,6 +192,9 @@ class _Run:
             journal.record(entry, names())
         except (OSError, WrongJob) as exc:
             entry["warnings"].append(f"The run could not be recorded: {exc}.")
+        problem = metrics.write()
+        if problem:
+            entry["warnings"].append(problem)
 
     def _record_killed(self) -> None:
         """Record the run before this one if it was killed, unless systemd has had it recorded (day2-failed@NAME), which

@@ -43,6 +43,20 @@ CHANNEL: dict[str, Any] = {
         ("type", "command", ["argv"]),
     ],
 }
+# Options that are secrets where they are values, not names of credentials.
+_SECRETS = ("url", "password", "secrets")
+NOTIFY: dict[str, Any] = {
+    "notify": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            name: {**option, "no_log": True} if name in _SECRETS else option
+            for name, option in CHANNEL["argument_spec"].items()
+        },
+    },
+    "notify_as": {"type": "str", "default": "health checks"},
+}
 PING: dict[str, Any] = {
     "argument_spec": {
         "url": {"type": "str", "required": True},

@@ -15,7 +15,8 @@ _PLACEHOLDER = re.compile(r"\{([a-z_][A-Za-z0-9_]*)\}")
 
 
 class Message(NamedTuple):
-    """What happened to a job. Times are ISO 8601, "" if unknown; `next_step` is a command."""
+    """What happened to a job. Times are ISO 8601, "" if unknown; `next_step` is a command,
+    "" if there is none."""
 
     event: str
     host: str
@@ -49,8 +50,7 @@ class Message(NamedTuple):
             *([f"Ended:        {self.ended}"] if self.ended else []),
             f"Last success: {self.last_success or 'unknown'}",
             *([f"Warnings:\n{self.warnings}"] if self.warnings else []),
-            "",
-            f"On {self.host}: {self.next_step}",
+            *(["", f"On {self.host}: {self.next_step}"] if self.next_step else []),
         ]
         return "\n".join(lines) + "\n"
 

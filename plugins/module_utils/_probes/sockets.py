@@ -172,17 +172,18 @@ def _tls_context(validate: bool, ca: Optional[str], certificate: Optional[str], 
 
 def wrap_tls(connection: socket.socket, context: ssl.SSLContext, name: str, deadline: Deadline) -> ssl.SSLSocket:
     """Do the handshake in the remaining time. Raises TimeUp or OSError when it fails."""
-    deadline.doing = "waiting for the TLS handshake"
     secured = context.wrap_socket(connection, server_hostname=name, do_handshake_on_connect=False)
     try:
-        _handshake(secured, deadline)
+        handshake(secured, deadline)
     except BaseException:
         secured.close()
         raise
     return secured
 
 
-def _handshake(secured: ssl.SSLSocket, deadline: Deadline) -> None:
+def handshake(secured: ssl.SSLSocket, deadline: Deadline) -> None:
+    """Do the handshake in the remaining time. Raises TimeUp or OSError when it fails."""
+    deadline.doing = "waiting for the TLS handshake"
     # Step by step: the timeout of a blocking handshake restarts with each piece of data.
     import select
 

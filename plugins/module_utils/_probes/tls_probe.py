@@ -15,7 +15,7 @@ from typing import ClassVar
 from .._core.units import plural
 from .base import BELOW, UNKNOWN, BaseProbe, Deadline, Finding, Limit, Option, ProbeFailed
 from .certificates import sent_chain
-from .sockets import FAMILY, Stream, address, connect, failure, tls_context, wrap_tls
+from .sockets import FAMILY, Stream, address, connect, failure, handshake, tls_context, wrap_tls
 
 # The text to send before TLS starts, and to wait for; the last line of each response ends the wait.
 _STARTTLS = {
@@ -149,15 +149,16 @@ class TlsProbe(BaseProbe):
         with contextlib.closing(connection):
             if options["starttls"]:
                 _start(Stream(connection, deadline), _STARTTLS[options["starttls"]], where, deadline)
-            try:
-                with contextlib.closing(wrap_tls(connection, context, options["host"], deadline)) as secured:
+            name = options["host"]
+            with context.wrap_socket(connection, server_hostname=name, do_handshake_on_connect=False) as secured:
+                try:
+                    handshake(secured, deadline)
                     return secured.version() or newest
-            except ssl.SSLError as exc:
-                if exc.reason in _OURS:
-                    raise _NotTried(f"OpenSSL of this host has no {newest}") from None
-            except ConnectionError:
-                pass
-        return ""
+                except (ssl.SSLError, ConnectionError) as exc:
+                    if isinstance(exc, ssl.SSLError) and exc.reason in _OURS:
+                        raise _NotTried(f"OpenSSL of this host has no {newest}") from None
+                    # a server that has chosen a cipher has accepted the version. It may require a client certificate
+                    return newest if secured.cipher() else ""
 
 
 class _NotTried(Exception):

@@ -102,7 +102,7 @@ def _write(form: Format, wanted: Mapping[str, Any], report: Report, check: bool)
     data = form.render(report, report_name(path))
     changed = _answers(form, path) != form.answers(data.decode("utf-8"))
     if not check:
-        _remove_killed(path)
+        remove_killed(path)
         with os_errors(TargetError, "Can't write", path):
             write_atomically(path, data, MODE)
     return {"path": wanted["path"], "format": wanted["format"], "changed": changed}
@@ -126,7 +126,7 @@ def _answers(form: Format, path: str) -> Any:
     return form.answers(data.decode("utf-8", "replace")) if len(data) <= _LARGEST else None
 
 
-def _remove_killed(path: str) -> None:
+def remove_killed(path: str) -> None:
     """Remove what killed runs prepared beside a report: the directory is node_exporter's, nobody else cleans it."""
     directory, name = os.path.split(path)
     prefix = prepared_name(name)[:-8]

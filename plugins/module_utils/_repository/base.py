@@ -169,6 +169,15 @@ class Repository(Protocol):
     def write_state(self, name: str, document: str, value: dict[str, Any]) -> None:
         """Replace it atomically. The caller holds the lock."""
 
+    def put_anchor(self, host: str, name: str, data: bytes) -> bool:
+        """Write the head of a journal of evidence, once (anchors.py). False: that name has another content.
+
+        Raises RepositoryError, also where there is no repository yet.
+        """
+
+    def anchors(self, host: str) -> Iterator[tuple[str, bytes]]:
+        """All anchors of a host, by name. Nothing of them has been checked."""
+
 
 def continues_later(kind: object) -> bool:
     """Whether a copy that ends with this kind of error may go on in a later run. After a lost lock, another one may

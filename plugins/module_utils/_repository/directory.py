@@ -305,6 +305,19 @@ class DirectoryRepository:
             data = json.dumps({"sha256": checksum(value), "value": value}).encode()
             write_atomically(path, data, durable=False)
 
+    def put_anchor(self, host: str, name: str, data: bytes) -> bool:
+        from .anchors import put_in_directory  # only here: see _stores/registry.py
+
+        # a failed run may have been given any directory
+        if not any(SET.fullmatch(one) and self._has_backups(one) for one in _names(self.location)):
+            raise RepositoryError(f"{self.location} is no repository yet.")
+        return put_in_directory(self.location, host, name, data)
+
+    def anchors(self, host: str) -> Iterator[tuple[str, bytes]]:
+        from .anchors import in_directory  # only here: see _stores/registry.py
+
+        return in_directory(self.location, host)
+
 
 def checksum(value: object) -> str:
     """Of a document of the state."""

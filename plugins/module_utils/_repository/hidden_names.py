@@ -151,3 +151,9 @@ class HiddenNames:
 
     def write_state(self, name: str, document: str, value: dict[str, Any]) -> None:
         self._of.write_state(self.hide(name), document, value)
+
+    def put_anchor(self, host: str, name: str, data: bytes) -> bool:
+        return self._of.put_anchor(host, name, data)
+
+    def anchors(self, host: str) -> Iterator[tuple[str, bytes]]:
+        return self._of.anchors(host)

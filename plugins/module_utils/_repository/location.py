@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .._core.addresses import without_password
 from .._core.errors import Day2Error, InvalidRequest, RepositoryError
 from .._core.pgbackrest import is_pgbackrest
 from .._core.rclone_options import ADDRESS as RCLONE
@@ -118,7 +119,7 @@ def _opened(params: Mapping[str, Any]) -> Repository:
     location = params["repository"]
     if is_pgbackrest(location):
         raise InvalidRequest(
-            "The repository of pgBackRest is for restore and backup_info only.",
+            "The repository of pgBackRest is for restore, restore_drill and backup_info only.",
             "Set repository to a directory, s3://bucket/prefix or rclone:REMOTE:path, or use postgresql_pitr.",
         )
     if params.get("engine") == RESTIC:
@@ -146,7 +147,7 @@ def _opened(params: Mapping[str, Any]) -> Repository:
             raise InvalidRequest(f"{option} applies to {what} only.", "Omit it for a directory.")
     if is_elsewhere(location):
         raise InvalidRequest(
-            f"{location} can't be a repository.",
+            f"{without_password(location)} can't be a repository.",
             "Set it to a directory of the host, to s3://bucket/prefix or to rclone:REMOTE:path; with engine=restic, to "
             "any repository of restic.",
         )

@@ -24,6 +24,7 @@ from typing import Any, BinaryIO, Optional
 from .._core import host_state
 from .._core.errors import Day2Error, RepositoryError
 from .._core.units import format_time
+from . import anchors
 from .base import Listed, Removal, Staging
 from .catalogue import FOLDER, Catalogue
 from .directory import ON_HOST, checksum
@@ -317,6 +318,13 @@ class RemoteRepository:
         wrapped = json.dumps({"sha256": checksum(value), "value": value}).encode()
         self._objects.put(f"{name}/{_STATE}/{document}.json", wrapped)
         self._states.pop(f"{name}/{_STATE}/{document}.json", None)
+
+    def put_anchor(self, host: str, name: str, data: bytes) -> bool:
+        place = anchors.ObjectsPlace(self._objects, self._header, self._locking)
+        return anchors.put_in_objects(place, host, name, data)
+
+    def anchors(self, host: str) -> Iterator[tuple[str, bytes]]:
+        return anchors.in_objects(self._objects, host)
 
 
 def _unwrapped(data: Optional[bytes]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from .._core.files import look, make_private_directory, os_errors
 from .._core.restic import Busy, Exists, Missing, Restic
 from .._core.scratch import remove_left_scratch
 from .._core.units import format_time
+from .anchors import NAME, is_time_to_thin, surplus
 from .base import Listed, Removal, Staging
 from .directory import wait_for_lock
 from .encryption import NOT_ENCRYPTED, place_of
@@ -38,6 +39,7 @@ from .watch import Watch
 _PRUNE_AFTER = 24 * 3600.0  # seconds
 _PATIENCE = 60.0  # seconds to wait for other processes of restic
 _ON_HOST = ("fingerprints",)
+_ANCHOR = "anchor.json"
 _OPTIONS = {
     "lock_for": "Omit it: removing backups requires permission to delete data.",
     "encrypt_to": "Omit it: restic encrypts the repository with its password.",
@@ -353,6 +355,31 @@ class ResticRepository:
         words += [*self._after(name, document), "--stdin", f"--stdin-filename={document}.json"]
         self._restic.call("write to", *words, data=json.dumps(value).encode())
         self._states[name, document] = value
+
+    def put_anchor(self, host: str, name: str, data: bytes) -> bool:
+        there = [one for one in self._anchored(host) if one.tags["anchor"] == name]
+        if there:
+            return self._snapshots.single(there[0], _ANCHOR) == data
+        words = ["backup", "--json", "--quiet", f"--host={OURS}", f"--tag={tags_of(evidence=host, anchor=name)}"]
+        try:
+            self._restic.call("write to", *words, "--force", "--stdin", f"--stdin-filename={_ANCHOR}", data=data)
+        except CorruptStream as exc:
+            raise RepositoryError(exc.message) from exc
+        self._snapshots.forget_listing()
+        if is_time_to_thin(name):
+            found = self._anchored(host)
+            gone = set(surplus([one.tags["anchor"] for one in found]))
+            self._drop([one.id for one in found if one.tags["anchor"] in gone], False)
+        return True
+
+    def anchors(self, host: str) -> Iterator[tuple[str, bytes]]:
+        for one in self._anchored(host):
+            yield one.tags["anchor"], self._snapshots.single(one, _ANCHOR)
+
+    def _anchored(self, host: str) -> list[Snapshot]:
+        self._snapshots.look_again()
+        found = [one for one in self._snapshots.all() if one.tags.get("evidence") == host]
+        return [one for one in found if NAME.fullmatch(one.tags.get("anchor", ""))]
 
     def _after(self, name: str, document: str) -> list[str]:
         """The time of a document, if a clock that was wrong has given a later one to the document before it."""

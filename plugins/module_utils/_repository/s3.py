@@ -19,6 +19,7 @@ from .._core.pace import Pace
 from .._core.s3 import MISSING, S3Client, code_of, cuts, explain, failures
 from . import s3_locking
 from . import s3_small as small
+from .anchors import FOLDER as ANCHORS
 from .manifest import CHECKSUM
 from .objects import CONDITIONAL, VERSIONS, Object
 from .remote import RemoteRepository
@@ -31,6 +32,11 @@ from .s3_versions import all_versions, remove, remove_all
 _TRIES = 5
 _ENABLED = "Enabled"
 _NO_VERSION = "null"  # what was written while the bucket kept none
+
+
+def _is_rewritten(key: str) -> bool:
+    """Whether the newest version of an object counts, and not the oldest."""
+    return (key.startswith(".day2/") and not key.startswith(ANCHORS)) or "/.state/" in key
 
 
 def open_s3(address: str, params: Mapping[str, Any]) -> RemoteRepository:
@@ -160,7 +166,7 @@ class S3Objects:
                 )
 
     def read(self, key: str) -> Optional[bytes]:
-        version = {} if key.startswith(".day2/") or "/.state/" in key else self._version(key)
+        version = {} if _is_rewritten(key) else self._version(key)
         with self.errors("read", key):
             return small.read(self._client, self._top + key, version)
 

@@ -5,13 +5,15 @@
 
 The code of a type is imported when a store of that type is opened, and what reads and writes data when it is used:
 Ansible compiles a module again for each task, and a task with nothing to do would spend most of its time on code that
-it does not need.
+it does not need. It is also only sent to hosts for stores of that type: imports by name are not followed by
+ansible-core (plugin_utils/payload.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Callable, NamedTuple
+from importlib import import_module
+from typing import Any, NamedTuple
 
 from .._core.errors import InvalidRequest
 from .base import Store
@@ -23,58 +25,22 @@ from .postgresql.cluster.options import RESTORE_OPTIONS
 from .ssm.options import OPTIONS as SSM
 
 
-def _command() -> type[Store]:
-    from .command.store import CommandStore
-
-    return CommandStore
-
-
-def _dynamodb() -> type[Store]:
-    from .dynamodb.backup.store import DynamodbStore
-
-    return DynamodbStore
-
-
-def _files() -> type[Store]:
-    from .files.store import FilesStore
-
-    return FilesStore
-
-
-def _json() -> type[Store]:
-    from .documents.store import JsonStore
-
-    return JsonStore
-
-
-def _sqlite() -> type[Store]:
-    from .sqlite.store import SqliteStore
-
-    return SqliteStore
-
-
-def _postgresql() -> type[Store]:
-    from .postgresql.cluster.store import PostgresqlStore
-
-    return PostgresqlStore
-
-
-def _ssm() -> type[Store]:
-    from .ssm.store import SsmStore
-
-    return SsmStore
-
-
 class StoreType(NamedTuple):
-    """How to import the class, and an Ansible argument spec of its options except type, name and path.
+    """Its module here and its class, and an Ansible argument spec of its options except type, name and path.
 
     The spec has no defaults: None means "not set".
     """
 
-    load: Callable[[], type[Store]]
+    module: str
+    name: str
     options: dict[str, dict[str, Any]]
     is_path: bool = True  # it lies at a path, which is required; else its options say where it is
     restore_options: Mapping[str, dict[str, Any]] = {}  # of the targets of a restore, in addition
+
+    def load(self) -> type[Store]:
+        """Import the class."""
+        store: type[Store] = getattr(import_module(f".{self.module}", __package__), self.name)
+        return store
 
     def accepted(self) -> list[str]:
         """The names of its options, for people."""
@@ -83,15 +49,21 @@ class StoreType(NamedTuple):
 
 _GLOBS = {"type": "list", "elements": "str"}
 STORES = {
-    "command": StoreType(_command, COMMAND, is_path=False),
-    "dynamodb": StoreType(_dynamodb, DYNAMODB, is_path=False, restore_options=DYNAMODB_RESTORE),
-    "files": StoreType(_files, {"include": _GLOBS, "exclude": _GLOBS}),
-    "json": StoreType(
-        _json, {"layout": {"type": "str", "choices": ["single_file", "file_per_collection", "file_per_record"]}}
+    "command": StoreType("command.store", "CommandStore", COMMAND, is_path=False),
+    "dynamodb": StoreType(
+        "dynamodb.backup.store", "DynamodbStore", DYNAMODB, is_path=False, restore_options=DYNAMODB_RESTORE
     ),
-    "postgresql": StoreType(_postgresql, POSTGRESQL, is_path=False, restore_options=RESTORE_OPTIONS),
-    "ssm": StoreType(_ssm, SSM, is_path=False),
-    "sqlite": StoreType(_sqlite, {"check": {"type": "str", "choices": ["full", "quick"]}}),
+    "files": StoreType("files.store", "FilesStore", {"include": _GLOBS, "exclude": _GLOBS}),
+    "json": StoreType(
+        "documents.store",
+        "JsonStore",
+        {"layout": {"type": "str", "choices": ["single_file", "file_per_collection", "file_per_record"]}},
+    ),
+    "postgresql": StoreType(
+        "postgresql.cluster.store", "PostgresqlStore", POSTGRESQL, is_path=False, restore_options=RESTORE_OPTIONS
+    ),
+    "ssm": StoreType("ssm.store", "SsmStore", SSM, is_path=False),
+    "sqlite": StoreType("sqlite.store", "SqliteStore", {"check": {"type": "str", "choices": ["full", "quick"]}}),
 }
 
 

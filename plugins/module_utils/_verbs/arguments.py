@@ -1,29 +1,26 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Argument specs that several modules share, and the conversion of their values."""
+"""Argument specs that several modules share, and the conversion of their values.
+
+Those of stores are in store_arguments.py: what imports them is sent with the code of all store types.
+"""
 
 from __future__ import annotations
 
 import functools
-import os
-from collections.abc import Mapping, Sequence
-from typing import Any, Callable, NamedTuple, Optional, TypeVar
+from collections.abc import Mapping
+from typing import Any, Callable, Optional, TypeVar
 
 from .._core.compression import COMPRESSIONS
 from .._core.errors import InvalidRequest
-from .._core.paths import expand
 from .._core.progress import Progress
 from .._core.rclone_options import ARGUMENTS as RCLONE
 from .._core.restic_options import ARGUMENTS as RESTIC
 from .._core.restic_options import ENGINES
 from .._core.s3_options import ARGUMENTS as S3
 from .._core.units import parse_duration
-from .._repository.manifest import check_set_name
 from .._repository.retention import Keep
-from .._stores.base import Store
-from .._stores.registry import argument_spec as store_spec
-from .._stores.registry import open_store
 
 T = TypeVar("T")
 Verb = Callable[[Mapping[str, Any], bool, Progress], dict[str, Any]]
@@ -79,47 +76,6 @@ KEEP: dict[str, Any] = {
         },
     },
 }
-
-
-def store_argument(*, restore: bool = False, **more: Any) -> dict[str, Any]:
-    """The spec of `source` or `target`, or, with additional arguments, of a list of them.
-
-    :param restore: of the target of a restore, which has more options.
-    """
-    return dict({"type": "dict", "options": store_spec(restore)}, **more)
-
-
-class NamedStore(NamedTuple):
-    """A store and its name within a backup.
-
-    `path` is the path as given: the owner of a backup does not depend on the target of a link in it. For a store that
-    is no file, it is its address.
-    """
-
-    name: str
-    store: Store
-    path: str
-
-
-def named_stores(one: Optional[Mapping[str, Any]], several: Optional[Sequence[Mapping[str, Any]]]) -> list[NamedStore]:
-    """The stores of `source` or `sources`, with unique names that are valid directory names.
-
-    A single store needs no name, as its files need no directory of their own.
-    """
-    given = [one] if one else list(several or [])
-    if not given:
-        raise InvalidRequest("No store was given.", "Set source (or target), or a non-empty list of them.")
-    stores = []
-    for parameters in given:
-        store = open_store(parameters)
-        path = store.path if store.local_path is None else os.path.normpath(expand(parameters["path"]))
-        name = parameters.get("name") or os.path.basename(path) or store.type
-        stores.append(NamedStore(check_set_name(name) if len(given) > 1 else name, store, path))
-    names = [entry.name for entry in stores]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InvalidRequest(f"Two stores have the name {twice[0]}.", "Set a unique name for each of them.")
-    return stores
 
 
 def optional(value: Any, convert: Callable[[Any], T]) -> Optional[T]:

@@ -29,16 +29,16 @@ from .arguments import (
     duration,
     keep_policy,
     limited,
-    named_stores,
     optional,
-    store_argument,
 )
 from .backup_plan import BackupPlan, BackupRequest, plan, remember_fingerprints
 from .backup_result import preview, result_of
 from .copy_arguments import COPY_TO, Destination, destinations
+from .evidence import EVIDENCE, recorded
 from .references import Abandoning, check_request, forgetting, kind_of, undivided
 from .removals import carry_out
 from .snapshots import check_apart, check_secrets, note, publish
+from .store_arguments import named_stores, store_argument
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": dict(
@@ -59,6 +59,7 @@ ARGUMENTS: dict[str, Any] = {
         **COMPRESSION,
         **KEEP,
         **COPY_TO,
+        **EVIDENCE,
     ),
     "mutually_exclusive": [("source", "sources"), ("sources", "import")],
     "required_one_of": [("source", "sources")],
@@ -92,6 +93,7 @@ def request_from(params: Mapping[str, Any]) -> BackupRequest:
     )
 
 
+@recorded("backup")
 @limited
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
     """The whole verb. Check mode runs only the plan."""

@@ -18,6 +18,7 @@ from .copies import apply, plan
 from .copies_result import preview, result_of
 from .copy_arguments import DESTINATION, destination
 from .copy_plan import ALL, NEWEST, CopyRequest
+from .evidence import EVIDENCE, recorded
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": dict(
@@ -27,6 +28,7 @@ ARGUMENTS: dict[str, Any] = {
         to={"type": "dict", "required": True, "options": DESTINATION},
         lock_timeout=REPOSITORY["lock_timeout"],
         **TIMEOUT,
+        **EVIDENCE,
         **{"from": {"type": "dict", "required": True, "options": PLACE}},
     ),
 }
@@ -50,6 +52,7 @@ def request_from(params: Mapping[str, Any]) -> CopyRequest:
     )
 
 
+@recorded("copy")
 @limited
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
     """The whole verb. Check mode runs only the plan."""

@@ -16,8 +16,7 @@ from .._core.files import open_regular, os_errors
 from .._core.units import format_time
 from .._repository.history import CLOCK_SKEW
 from .._stores.base import Sink, Snapshot
-from .arguments import NamedStore
-from .snapshots import Read
+from .snapshots import NamedStore, Read
 
 
 def time_of(path: str, now: datetime) -> datetime:

@@ -24,7 +24,8 @@ from .._repository.reading import Problem, full_problems
 from .._repository.retention import Keep, check_tags
 from .arguments import IDENTITY, KEEP, REPOSITORY, TIMEOUT, duration, keep_policy, limited, optional
 from .copy_arguments import OBJECTIVE
-from .snapshots import describe, describe_owners
+from .descriptions import describe, describe_owners
+from .evidence import EVIDENCE, recorded
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": dict(
@@ -39,6 +40,7 @@ ARGUMENTS: dict[str, Any] = {
         **IDENTITY,
         **KEEP,
         **OBJECTIVE,
+        **EVIDENCE,
     ),
 }
 
@@ -83,13 +85,14 @@ def request_from(params: Mapping[str, Any]) -> BackupInfoRequest:
     )
 
 
+@recorded("verification")
 @limited
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
     """Read the sets; with verify=full, also verify backups and (outside check mode) record the results."""
     if is_pgbackrest(params["repository"]):
-        from . import pitr  # only here: see _stores/registry.py
+        from .pitr_info import backup_info  # only here: see _stores/registry.py
 
-        return pitr.backup_info(params, ARGUMENTS["argument_spec"])
+        return backup_info(params, ARGUMENTS["argument_spec"])
     began = time.monotonic()
     request = request_from(params)
     now = datetime.now(timezone.utc)

@@ -12,7 +12,7 @@ from .._core.errors import InvalidRequest
 from .._repository.history import History
 from .._repository.manifest import BACKUP, Manifest
 from .._repository.owner import Owner, names_of
-from .snapshots import describe_owners
+from .descriptions import describe_owners
 
 if TYPE_CHECKING:
     from .backup_plan import BackupRequest

@@ -23,10 +23,9 @@ from .._repository.manifest import REFERENCE, Manifest, SourcePart, content_dige
 from .._repository.owner import Owner
 from .._repository.recognition import Identity, has_tags, holds, identity_of, is_recognized
 from .._repository.retention import Decision, Keep
-from .arguments import NamedStore
 from .backup_owner import check_owner
 from .references import Abandoning, kind_of, why_outdated
-from .snapshots import Read, Taken, backup_id, files_of, take, take_snapshot
+from .snapshots import NamedStore, Read, Taken, backup_id, files_of, take, take_snapshot
 
 if TYPE_CHECKING:
     from .._repository.storing import Files

@@ -13,8 +13,8 @@ from .._repository.history import History
 from .._repository.manifest import REFERENCE, Manifest, content_digest
 from .._repository.recognition import has_tags, holds, identity_of
 from .backup_plan import BackupPlan, remembered_parts
+from .descriptions import describe, describe_owners, describe_part
 from .references import kind_of
-from .snapshots import describe, describe_owners, describe_part
 
 
 def preview(ready: BackupPlan) -> dict[str, Any]:

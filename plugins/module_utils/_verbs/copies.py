@@ -23,9 +23,10 @@ from .._repository.owner import names_of, owner_of, owners_of
 from .._repository.recognition import is_copy_of
 from .._repository.retention import Decision
 from .copy_plan import ALL, NEWEST, Copied, CopyPlan, CopyRequest, Wanted
+from .descriptions import describe_owners
 from .references import copyable
 from .removals import carry_out
-from .snapshots import describe_owners, note, secrets_of
+from .snapshots import note, secrets_of
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from .._core.units import format_size, format_time, plural
 from .._repository.manifest import Manifest
 from .backup_result import damage_notes
 from .copy_plan import Copied, CopyPlan
-from .snapshots import describe
+from .descriptions import describe
 
 
 def preview(ready: CopyPlan) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from typing import Any
 from .._core.errors import InvalidRequest
 from .._core.progress import Progress
 from .._core.s3_options import ARGUMENTS as S3
+from .._core.units import parse_duration
 from .._stores.postgresql.pitr.archive import describe, look
 from .._stores.postgresql.pitr.configure import SetUp, apply, message, plan
-from .arguments import duration
+from .evidence import ON_THE_WAY, also, recorded
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": {
@@ -38,6 +39,7 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
+@recorded(ON_THE_WAY)
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
     """The whole verb. Check mode runs only the plan."""
     began = time.monotonic()
@@ -47,6 +49,9 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
             apply(setup, params, progress)
     changed = setup.changed and not check
     archive = look(setup.stanza) if changed else setup.archive
+    if setup.first and changed and archive.good:
+        newest = archive.good[-1]
+        also("backup", set=setup.stanza.name, backup=newest.label, bytes=newest.size, reason="pgbackrest")
     return {
         "changed": setup.changed,
         "msg": message(setup._replace(archive=archive), check),
@@ -65,7 +70,7 @@ def _check(params: Mapping[str, Any]) -> None:
         if params[name] is not None and params[name] < 1:
             raise InvalidRequest(f"{name} is {params[name]}; it must be at least 1.")
     for name in ("archive_timeout", "check_timeout"):
-        duration(params[name])
+        parse_duration(params[name])
     if params["encryption_key"] is not None and len(params["encryption_key"]) < 16:
         raise InvalidRequest("encryption_key is shorter than 16 characters.", "Make one with: openssl rand -base64 48")
 

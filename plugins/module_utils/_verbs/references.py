@@ -15,7 +15,7 @@ from .._core.progress import Progress
 from .._repository.base import Repository
 from .._repository.manifest import BACKUP, REFERENCE, Manifest
 from .._stores.base import Referring
-from .arguments import NamedStore
+from .snapshots import NamedStore
 
 
 def refers(entry: NamedStore) -> bool:

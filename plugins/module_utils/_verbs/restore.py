@@ -32,23 +32,14 @@ from .._repository.location import open_repository
 from .._repository.manifest import PURGE, SAFETY, Manifest, SourcePart, check_set_name
 from .._repository.reading import BackupCopy, quick_problems
 from .._stores.base import Buildable, Partial, Restoration
-from .arguments import (
-    COMPRESSION,
-    ENCRYPTION,
-    IDENTITY,
-    OBJECT_LOCK,
-    REPOSITORY,
-    TIMEOUT,
-    NamedStore,
-    duration,
-    limited,
-    named_stores,
-    store_argument,
-)
-from .restore_choice import Choice, choice_from, find
+from .arguments import COMPRESSION, ENCRYPTION, IDENTITY, OBJECT_LOCK, REPOSITORY, TIMEOUT, duration, limited
+from .descriptions import describe
+from .evidence import EVIDENCE, recorded
+from .restore_choice import Choice, Found, choice_from, find
 from .restore_result import diff_of, message_of, result_of
-from .snapshots import check_apart, check_encrypted, check_secrets, files_of, publish, take
+from .snapshots import NamedStore, check_apart, check_encrypted, check_secrets, files_of, publish, take
 from .space import check_space, size_of
+from .store_arguments import named_stores, store_argument
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": dict(
@@ -69,6 +60,7 @@ ARGUMENTS: dict[str, Any] = {
         **IDENTITY,
         **ENCRYPTION,
         **COMPRESSION,
+        **EVIDENCE,
     ),
     "mutually_exclusive": [("target", "targets"), ("targets", "only")],
     "required_one_of": [("target", "targets")],
@@ -76,7 +68,10 @@ ARGUMENTS: dict[str, Any] = {
 
 
 class RestoreRequest(NamedTuple):
-    """The arguments of a restore."""
+    """The arguments of a restore.
+
+    `scratch`: a private directory for it, if it only reads from the repository (a drill), and must not lock it.
+    """
 
     name: str
     repository: Repository
@@ -88,6 +83,7 @@ class RestoreRequest(NamedTuple):
     strict: bool
     compression: Compression
     lock_timeout: float
+    scratch: str = ""
 
 
 class Step(NamedTuple):
@@ -143,6 +139,7 @@ def request_from(params: Mapping[str, Any]) -> RestoreRequest:
     )
 
 
+@recorded("restore")
 @limited
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
     """The whole verb. Check mode runs only the plan."""
@@ -159,26 +156,32 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
 
 @contextlib.contextmanager
-def plan(request: RestoreRequest, check: bool, progress: Progress) -> Iterator[RestorePlan]:
-    """Choose the backup, verify it, and prepare each store beside its target."""
+def plan(
+    request: RestoreRequest, check: bool, progress: Progress, found: Optional[Found] = None
+) -> Iterator[RestorePlan]:
+    """Choose the backup (unless it was found before), verify it, and prepare each store beside its target."""
     started = datetime.now(timezone.utc)
     with contextlib.ExitStack() as stack:
         leftovers: list[str] = []
-        source, name, manifest = find(request.repository, request.name, request.choice, request.stores)
+        source, name, manifest = found or find(request.repository, request.name, request.choice, request.stores)
+        stack.enter_context(_chosen(manifest, source.path(name, manifest.id)))
         stack.enter_context(source.hold(name, manifest.id))
         problems = quick_problems(source.look(name, manifest.id), manifest)
         if problems:
             raise DamagedBackup(manifest.id, problems)
         pairs = _match(request, manifest)
-        read_only = _why_read_only(request)
+        read_only = "" if request.scratch else _why_read_only(request)
         lock = request.repository.lock(request.name, "restore", request.lock_timeout)
         # elsewhere the right to read is enough, unless a safety backup has to be written
-        locked = request.repository.local_path is not None and not check and not read_only
+        local = request.repository.local_path is not None
+        locked = local and not check and not read_only and not request.scratch
         if not check:
             remove_left_scratch()
         if locked:
             leftovers = stack.enter_context(lock)
-        if locked and manifest.envelope is None:
+        if request.scratch:
+            scratch = request.scratch
+        elif locked and manifest.envelope is None:
             scratch = stack.enter_context(request.repository.stage(request.name, started)).scratch
         else:
             scratch = stack.enter_context(scratch_directory())
@@ -204,6 +207,16 @@ def plan(request: RestoreRequest, check: bool, progress: Progress) -> Iterator[R
         if ready.saved and not locked and not check:
             leftovers += stack.enter_context(lock)
         yield ready
+
+
+@contextlib.contextmanager
+def _chosen(manifest: Manifest, path: str) -> Iterator[None]:
+    """An error that ends the block has the backup that was chosen among its details."""
+    try:
+        yield
+    except TaskEnded as exc:
+        exc.details = {"backup": describe(manifest, path), **exc.details}
+        raise
 
 
 def _why_read_only(request: RestoreRequest) -> str:
@@ -306,7 +319,8 @@ def apply(ready: RestorePlan) -> Optional[Manifest]:
                     raise TargetError(f"{first} {problem}") from exc  # its hint may say that nothing was changed
                 raise
     except Cancelled as exc:  # recorded before, raised now that the work is done
-        raise Cancelled(f"{exc.message} {message_of(ready, check=False)}", details={"changed": True}) from exc
+        details = {key: one for key, one in result_of(ready, False, safety).items() if key not in ("msg", "diff")}
+        raise Cancelled(f"{exc.message} {message_of(ready, check=False)}", details=details) from exc
     return safety
 
 

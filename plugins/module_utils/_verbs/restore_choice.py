@@ -9,7 +9,7 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
 from .._core.errors import InvalidRequest, RepositoryError
 from .._core.files import look, resolve
@@ -26,13 +26,18 @@ from .._repository.opening import check_opened
 from .._repository.owner import make_owner, names_of, owner_of, owners_of, this_host
 from .._repository.reading import load
 from .._repository.retention import check_tags
-from .arguments import IDENTITY, NamedStore, optional
+from .arguments import IDENTITY, optional
+from .snapshots import NamedStore
+
+# A backup: its repository, its set, and its manifest.
+Found = tuple[Repository, str, Manifest]
 
 
 class Choice(NamedTuple):
     """The criteria. `backup` is "latest", an id, or the path or address of a backup anywhere.
 
-    `access`: the options for a backup at an address.
+    `access`: the options for a backup at an address. `pick`: chooses among those that "latest" considers, instead of
+    taking the newest; it is given the set's name, too.
     """
 
     backup: str
@@ -40,6 +45,7 @@ class Choice(NamedTuple):
     host: Optional[str]
     tags: Sequence[str]
     access: Mapping[str, Any]
+    pick: Optional[Callable[[History, str], Manifest]] = None
 
 
 def choice_from(params: Mapping[str, Any]) -> Choice:
@@ -56,9 +62,7 @@ def choice_from(params: Mapping[str, Any]) -> Choice:
     )
 
 
-def find(
-    repository: Repository, name: str, choice: Choice, stores: Sequence[NamedStore]
-) -> tuple[Repository, str, Manifest]:
+def find(repository: Repository, name: str, choice: Choice, stores: Sequence[NamedStore]) -> Found:
     """The chosen backup with its repository and set. Raises RepositoryError when it can't be decrypted, or is not
     encrypted and should be.
     """
@@ -68,9 +72,7 @@ def find(
     return where, set_name, manifest
 
 
-def _chosen(
-    repository: Repository, name: str, choice: Choice, stores: Sequence[NamedStore]
-) -> tuple[Repository, str, Manifest]:
+def _chosen(repository: Repository, name: str, choice: Choice, stores: Sequence[NamedStore]) -> Found:
     if is_elsewhere(choice.backup) or (choice.access["engine"] == RESTIC and os.sep in choice.backup):
         return _at_address(choice)
     if os.sep in choice.backup:
@@ -93,7 +95,11 @@ def _chosen(
     history = read_history(repository, name)
     if choice.backup == "latest":
         history = _tagged(choice, name, _own(choice, name, stores, history))
-    manifest = select(history, choice.backup, choice.at, name)
+    manifest = (
+        choice.pick(history, name)
+        if choice.pick and choice.backup == "latest"
+        else select(history, choice.backup, choice.at, name)
+    )
     other = choice.host is not None and manifest.opened and choice.host.casefold() != manifest.host.casefold()
     if other and manifest.kind in ORDINARY:  # a safety backup has the name of this host, and is selected by id
         raise RepositoryError(
@@ -103,7 +109,7 @@ def _chosen(
     return repository, name, manifest
 
 
-def _at_address(choice: Choice) -> tuple[Repository, str, Manifest]:
+def _at_address(choice: Choice) -> Found:
     location, _slash, backup = choice.backup.rstrip("/").rpartition("/")
     location, _slash, name = location.rpartition("/")
     if not ID.fullmatch(backup) or not SET.fullmatch(name):

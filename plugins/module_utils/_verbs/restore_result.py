@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from .._core.units import format_time
 from .._repository.manifest import REFERENCE, Manifest
 from .._repository.owner import owner_of, this_host
-from .snapshots import describe
+from .descriptions import describe
 
 if TYPE_CHECKING:
     from .restore import RestorePlan

@@ -17,6 +17,7 @@ from .._core.files import from_os_error
 from .._core.progress import Progress
 from .._core.s3_options import ARGUMENTS as S3
 from .._core.sparse import is_hollow
+from .._core.units import parse_duration
 from .._retention.actions import Action, action_for, perform, predict, remove_leftovers
 from .._retention.archive import Archive, open_archive
 from .._retention.choice import Decision, Disk, decide
@@ -29,7 +30,6 @@ from .._retention.parents import Parents
 from .._retention.rules import RULE_SPEC, Rule, destinations, parse_rule
 from .._retention.space import Names
 from .._retention.users import Users
-from .arguments import duration
 from .retention_result import Done, Outcome, Skipped, failure, result_of
 
 # Programs that limit their logs themselves, by option.
@@ -84,7 +84,7 @@ def request_from(params: Mapping[str, Any]) -> RetentionRequest:
             rules.append(parse_rule(options))
         except InvalidRequest as exc:
             problems.append(Problem(name, "", str(exc)))
-    timeout = duration(params["lock_timeout"])
+    timeout = parse_duration(params["lock_timeout"])
     archives: dict[str, Archive] = {}
     for destination in destinations(rules):
         try:

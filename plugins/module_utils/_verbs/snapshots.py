@@ -17,19 +17,42 @@ from .._core.compression.base import Compression
 from .._core.errors import DamagedBackup, Day2Error, InvalidRequest, LeaseLost, NoSpace, RepositoryError
 from .._core.files import is_within, os_errors
 from .._core.progress import Progress
-from .._core.units import format_time
 from .._core.version import VERSION
 from .._repository.base import Repository, Staging
 from .._repository.encryption import check_plain_allowed, release, require
-from .._repository.manifest import BACKUP, PLAIN, REMOTE, DataFile, Manifest, SourcePart, content_digest, parse, sums_of
-from .._repository.owner import Owner, this_host
-from .._repository.recognition import is_recognized
-from .._stores.base import Sink, Snapshot
-from .arguments import NamedStore
+from .._repository.manifest import (
+    BACKUP,
+    PLAIN,
+    PURGE,
+    REMOTE,
+    SAFETY,
+    DataFile,
+    Manifest,
+    SourcePart,
+    content_digest,
+    parse,
+    sums_of,
+)
+from .._repository.owner import this_host
+from .._stores.base import Sink, Snapshot, Store
+from .evidence import also
 
 if TYPE_CHECKING:
     from .._repository.sink import DigestSink, StagingSink
     from .._repository.storing import Files
+
+
+class NamedStore(NamedTuple):
+    """A store and its name within a backup.
+
+    `path` is the path as given: the owner of a backup does not depend on the target of a link in it. For a store that
+    is no file, it is its address.
+    """
+
+    name: str
+    store: Store
+    path: str
+
 
 # How a store is read: its snapshot, or a conversion of a hand-made copy.
 Read = Callable[[NamedStore, Sink], Snapshot]
@@ -158,6 +181,9 @@ def publish(
         elif repository.encryption.optional:
             release(repository, name)
         if staging.publish(manifest.id, document, sums):
+            if kind in (SAFETY, PURGE) and manifest.files:  # those of `backup` are recorded with its run
+                identity = {"backup": manifest.id, "content_digest": manifest.content_digest, "bytes": manifest.size}
+                also("backup", set=name, **identity, reason=kind)
             return manifest._replace(envelope=shown.envelope, encryption=shown.encryption)
         if staging.id:
             raise LeaseLost(
@@ -237,58 +263,3 @@ def check_encrypted(repository: Repository, name: str) -> None:
             newest = load(repository.look(name, backup))
             break
     check_plain_allowed(repository, name, newest)
-
-
-def describe(manifest: Manifest, path: str) -> dict[str, object]:
-    """A backup as shown in results. Of an encrypted one that could not be opened, None is shown for the unknown."""
-    known = manifest.opened
-    return {
-        "id": manifest.id,
-        "path": path,
-        "kind": manifest.kind,
-        "created": format_time(manifest.created),
-        "bytes": manifest.size if known else None,
-        "stored_bytes": manifest.stored_size,
-        "compression": manifest.compression,
-        "encrypted": manifest.envelope is not None,
-        "origin": origin_of(manifest),
-        "content_digest": manifest.content_digest if known else None,
-        "host": manifest.host if known else None,
-        "imported_from": manifest.imported_from,
-        "tags": list(manifest.tags) if known else None,
-        "sources": [describe_part(part, part.size) for part in manifest.sources] if known else None,
-    }
-
-
-def origin_of(manifest: Manifest) -> Optional[str]:
-    """Whether it is proven that this host has made an encrypted backup: whoever knows a recipient can encrypt."""
-    if manifest.envelope is None:
-        return None
-    return "this_host" if is_recognized(manifest) else "unproven"
-
-
-def describe_owners(owners: Sequence[tuple[Owner, Sequence[Manifest]]]) -> list[dict[str, object]]:
-    """Owners of backups as shown in results."""
-    return [
-        {
-            "host": owner.host or None,
-            "paths": [] if owner.closed else list(owner.paths),
-            "backups": len(own),
-            "newest": own[-1].id,
-        }
-        for owner, own in owners
-    ]
-
-
-def describe_part(part: SourcePart, size: int) -> dict[str, object]:
-    """The part of a backup that belongs to one store, as shown in results."""
-    references = part.details.get("references")
-    return {
-        "name": part.name,
-        "type": part.type,
-        "path": part.path,
-        "bytes": size,
-        "content_digest": part.content_digest,
-        "collections": [one._asdict() for one in part.collections],
-        **({"references": references} if references else {}),
-    }

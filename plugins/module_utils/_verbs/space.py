@@ -18,8 +18,7 @@ from .._core.scratch import scratch_directory
 from .._core.walk import Everything, ignore, walk
 from .._repository.base import Repository
 from .._repository.sink import CountingSink
-from .arguments import NamedStore
-from .snapshots import Read, take_snapshot
+from .snapshots import NamedStore, Read, take_snapshot
 
 _READ_DIRECTLY = ("command", "dynamodb", "files", "postgresql", "ssm")
 

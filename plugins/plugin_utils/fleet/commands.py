@@ -30,6 +30,9 @@ class Commands:
     def verify(self) -> str:
         return self.status() + " -e store_backup_verify=full"
 
+    def drill(self, name: str) -> str:
+        return self._playbook("drill") + f" -e day2_drill_set={quote(name)}"
+
     def health(self) -> str:
         return self._playbook("check_health")
 
@@ -38,6 +41,9 @@ class Commands:
 
     def disk_usage(self, path: str) -> str:
         return self._on_host(f"-b -a {quote('du -xh -d 2 ' + quote(path))}")
+
+    def keep_evidence(self) -> str:
+        return self._on_host("-b -a 'cp -a /var/lib/day2/state/evidence /root/'")
 
     def ping(self) -> str:
         return self._on_host("-m ansible.builtin.ping")

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ...module_utils._core.addresses import without_password
 from ...module_utils._core.errors import InvalidRequest
 from ...module_utils._core.units import parse_duration
 from ...module_utils._repository.objective import Objective
@@ -41,6 +45,7 @@ def host_facts(one: Mapping[str, Any], earlier: HostHistory, now: float, fault: 
         "problem": one.get("problem") or None,
         "fault": fault or None,
         "health": _health(one.get("health"), now),
+        "evidence": _evidence(one.get("evidence"), now),
         "disks": [_disk(mount, earlier.disk(mount["mount"]), now) for mount in mounts if mount["mount"] in used],
         "sets": [
             {**_set(wanted, looks.get(str(wanted["name"])), one, earlier, now), **({"problem": fault} if fault else {})}
@@ -98,6 +103,9 @@ def _set(wanted: Mapping[str, Any], look: Any, one: Mapping[str, Any], earlier: 
     elif look and not _unreadable(name, look, found):  # what was there is gone
         of_set.seen(_seen({}, now))
         of_set.sizes.add(0, now)
+    drill = wanted.get("last_drill") or _last_drill(wanted, one, of_set.last_seen, now)
+    if drill:
+        of_set.drilled(drill)
     of_set.ran(days_of(str(job.get("days") or ""), now))
     seen, every = of_set.last_seen or {}, interval_of(job.get("schedule") or {})
     problem = wrong or _unreadable(name, look, found)
@@ -115,11 +123,30 @@ def _set(wanted: Mapping[str, Any], look: Any, one: Mapping[str, Any], earlier: 
         "newest_good": seen.get("newest_good"),
         "last_failure": _failure(job, one, now),
         "verification": seen.get("verification"),
-        "last_drill": wanted.get("last_drill"),
+        "last_drill": of_set.last_drill,
         "copies": _copies(seen, repository, goals.get("rpo_s"), now),
         "size": {"bytes": sizes[-1], "sample_every_s": DAY, "samples": sizes} if sizes else None,
         "runs": of_set.runs(now, heard if every and every <= DAY else ""),
     }
+
+
+def _last_drill(wanted: Mapping[str, Any], one: Mapping[str, Any], seen: Any, now: float) -> Any:
+    """What the host has recorded of the last drills of a set (restore_drill). A failure of the newest backup, or of a
+    sample, counts until such a drill passes. Drills of what other hosts have backed up under this name do not count,
+    and neither do failures of repositories that the set has no more (`seen`: what is known of its copies).
+    Raises ValueError for a record that makes no sense."""
+    sets = json.loads(base64.b64decode(one.get("drills") or "", validate=True) or b"{}").get("sets") or {}
+    drills = [drill for drill in (sets.get(str(wanted["name"])) or {}).values() if _when(drill["at"], now)]
+    own = (None, str(wanted.get("host") or "").casefold())
+    drills = [
+        {key: drill[key] for key in drill if key != "host"}
+        for drill in drills
+        if (drill.get("host") and str(drill["host"]).casefold()) in own
+    ]
+    places = [str(wanted.get("repository") or ""), *(place["repository"] for place in (seen or {}).get("copies") or ())]
+    here = {without_password(place).rstrip("/") for place in places}
+    failed = [drill for drill in drills if drill["result"] == "fail" and str(drill["from"]).rstrip("/") in here]
+    return max(failed or drills, key=lambda drill: str(drill["at"]), default=None)
 
 
 def _unreadable(name: str, look: Any, found: Any) -> str:
@@ -283,6 +310,44 @@ def _health(info: Any, now: float) -> Any:
     }
 
 
+def _evidence(info: Any, now: float) -> Any:
+    """From the result of evidence_info. None: nobody has asked for it."""
+    if not info:
+        return None
+    head, problem = info.get("head"), info.get("problem")
+    good = [one for one in info.get("anchors") or () if one.get("matches")]
+    newest = max(good, key=lambda one: int(one["count"]), default=None)
+    return {
+        "chain": info.get("chain") or "unproven",
+        "entries": head["count"] if head else 0,
+        "head": head["digest"] if head else None,
+        "why": problem["why"]
+        if problem
+        else None
+        if info.get("chain") == "intact"
+        else str(info.get("msg") or "") or None,
+        "anchored_at": _when(newest["time"], now) if newest else None,
+        "anchor": newest["repository"] if newest else None,
+    }
+
+
+def _evidence_of_all(hosts: Sequence[Mapping[str, Any]]) -> Any:
+    """The journals of all hosts as one. None: there is none."""
+    known = [host["evidence"] for host in hosts if host.get("evidence")]
+    heads = [str(one["head"]) for one in known if one["head"]]
+    if not heads and all(one["chain"] != "broken" for one in known):
+        return None
+    anchors = {one["anchor"] for one in known if one["anchor"]}
+    return {
+        "entries": sum(one["entries"] for one in known),
+        "verified": all(one["chain"] != "broken" for one in known),
+        "head": heads[0] if len(heads) == 1 else hashlib.sha256("\n".join(heads).encode()).hexdigest(),
+        # The least that is proven
+        "anchored_at": min((one["anchored_at"] for one in known if one["anchored_at"]), default=None),
+        "anchor": anchors.pop() if len(anchors) == 1 else f"{len(anchors)} repositories" if anchors else None,
+    }
+
+
 def all_facts(hosts: Sequence[Mapping[str, Any]], history: History, now: float, **about: Any) -> _Facts:
     """The facts of the fleet. What is worth remembering is put into the history.
 
@@ -290,6 +355,7 @@ def all_facts(hosts: Sequence[Mapping[str, Any]], history: History, now: float, 
     """
     told = [_told(one, history, now) for one in hosts]
     reached = sum(1 for host, _events in told if not host["problem"])
+    about["evidence"] = about.get("evidence") or _evidence_of_all([host for host, _events in told])
     return {
         "format": 1,
         "made_at": iso(now),

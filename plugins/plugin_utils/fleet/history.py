@@ -71,6 +71,8 @@ class HostHistory:
         for one in self._data.get("sets", {}).values():
             if (one.get("seen") or {}).get("at", "") > latest:
                 del one["seen"]
+            if (one.get("drill") or {}).get("at", "") > latest:
+                del one["drill"]
 
     @property
     def last_report_at(self) -> Optional[str]:
@@ -120,6 +122,14 @@ class SetHistory:
         self._data["seen"] = dict(look)
 
     @property
+    def last_drill(self) -> Any:
+        """The last drill that the host has reported; None: there was none."""
+        return self._data.get("drill")
+
+    def drilled(self, drill: Mapping[str, Any]) -> None:
+        self._data["drill"] = dict(drill)
+
+    @property
     def sizes(self) -> Samples:
         return Samples(self._data.setdefault("sizes", {}))
 
@@ -147,7 +157,8 @@ def _recent(host: Mapping[str, Any], oldest: str) -> dict[str, Any]:
 
     sets = {}
     for name, one in host.get("sets", {}).items():
-        if (one.get("seen") or {}).get("at", "") > oldest or late(one.get("runs", {})):
+        times = [(one.get(key) or {}).get("at", "") for key in ("seen", "drill")]
+        if max(times) > oldest or late(one.get("runs", {})):
             sets[name] = {**one, "sizes": late(one.get("sizes", {})), "runs": late(one.get("runs", {}))}
     disks = {path: late(days) for path, days in host.get("disks", {}).items()}
     return {**host, "disks": {path: days for path, days in disks.items() if days}, "sets": sets}
@@ -185,9 +196,9 @@ def _is_host(one: Any) -> bool:
 def _is_set(one: Any) -> bool:
     if not isinstance(one, dict) or not _is_days(one.get("sizes", {}), int) or not _is_days(one.get("runs", {}), str):
         return False
-    seen = one.get("seen")
+    dated = [each for each in (one.get("seen"), one.get("drill")) if each is not None]
     good_runs = all(letter in WORST and len(letter) == 1 for letter in one.get("runs", {}).values())
-    return good_runs and (seen is None or (isinstance(seen, dict) and _matches(_TIME, seen.get("at"))))
+    return good_runs and all(isinstance(each, dict) and _matches(_TIME, each.get("at")) for each in dated)
 
 
 def _is_days(days: Any, kind: type) -> bool:

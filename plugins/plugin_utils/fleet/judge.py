@@ -104,12 +104,23 @@ def _of_host(host: Mapping[str, Any], commands: Commands) -> Iterator[_Problem]:
             text = f"{path} will be full in {span(days * DAY)} if it grows as it did." if days else f"{path} is full."
             weight = 150 - days if days else 395.0
             yield judged["state"], "disk", text, "See what fills it", commands.disk_usage(path), weight
+    yield from _of_evidence(host, commands)
     health = host["health"] or {"problems": []}
     critical = [one for one in health["problems"] if one["status"] == "critical"]
     if critical:
         text = f"{critical[0]['name']}: {critical[0]['message']}"
         text += f" (and {len(critical) - 1} more)" if len(critical) > 1 else ""
         yield FAILING, "health", text, "Check it again", commands.health(), 180
+
+
+def _of_evidence(host: Mapping[str, Any], commands: Commands) -> Iterator[_Problem]:
+    known = host["evidence"] or {"chain": "intact"}
+    if known["chain"] == "broken":
+        text = f"Its journal of evidence was changed: {known['why']}"
+        yield FAILING, "evidence", text, "Keep a copy of it, and find out why", commands.keep_evidence(), 398
+    if known["chain"] == "unproven":
+        text = known["why"] or "Its journal of evidence is not proven."
+        yield SOON, "evidence_unproven", text, "Back it up now: this anchors it", commands.backup(), 10
 
 
 def _count(hosts: Sequence[Mapping[str, Any]]) -> dict[str, int]:

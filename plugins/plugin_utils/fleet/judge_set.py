@@ -132,7 +132,9 @@ def _age(known: Known) -> dict[str, Any]:
         "until": iso(at + allowed) if allowed else None,
     }
     if not allowed:
-        return {**verdict, "state": MEETING, "reasons": []}
+        reasons = list(_failing_job(known, at))
+        state = FAILING if any(one.level == FAILING for one in reasons) else MEETING
+        return {**verdict, "state": state, "reasons": reasons}
     if age <= allowed:
         return {**verdict, "state": MEETING, "reasons": list(_tight(known))}
     if known.silent:  # newer ones may exist
@@ -161,6 +163,21 @@ def _tight(known: Known) -> Iterator[Reason]:
         else f"Runs every {span(every)}, but may be only {span(allowed)} old: too old before each run."
     )
     yield Reason(SOON, "tight", text, "Run it at least twice within its RPO", "", 20)
+
+
+def _failing_job(known: Known, at: float) -> Iterator[Reason]:
+    """Of a set without an RPO: whether its job fails since its newest good backup."""
+    failure, every = known.facts["last_failure"], known.facts["run_every_s"]
+    if known.silent or not failure or seconds(failure["at"]) <= at:
+        return
+    for_long = failure["runs"] >= MISSED or (every and known.now - at > MISSED * every)
+    runs = "run" if failure["runs"] == 1 else f"{failure['runs']} runs"
+    text = f"Newest good backup is {span(known.now - at)} old, and no RPO is set."
+    text += f" The last {runs} failed: {failure['error']}"
+    command, do = known.commands.backup(), "Back it up now"
+    if failure["job"]:
+        command, do = known.commands.jobs(), "See why the job fails"
+    yield Reason(FAILING if for_long else SOON, "job", text, do, command, 280 if for_long else 25, failure["error"])
 
 
 def _too_old(known: Known, at: float) -> Reason:
@@ -232,30 +249,34 @@ def _drill(known: Known) -> dict[str, Any]:
 
 def _never_drilled(known: Known) -> Reason:
     text = "Never drilled: that it can be restored, and how fast, is not proven."
-    return Reason(UNKNOWN, "never_drilled", text, "Restore it somewhere else, and compare", "", 45)
+    return Reason(UNKNOWN, "never_drilled", text, "Drill it", _drill_it(known), 45)
+
+
+def _drill_it(known: Known) -> str:
+    return known.commands.drill(known.facts["name"])
 
 
 def _drill_reason(known: Known, verdict: Mapping[str, Any]) -> Reason | None:
     last, every, age = known.facts["last_drill"], known.objectives["drill_every_s"], verdict["age_s"]
     if last["result"] == "fail":
         text = f"The drill {span(age)} ago failed: {last['reason']}"
-        return Reason(FAILING, "drill_failed", text, "Drill the newest backup again", "", 320)
+        return Reason(FAILING, "drill_failed", text, "Drill it again", _drill_it(known), 320)
     if last["result"] == "inconclusive":
         text = f"The drill {span(age)} ago proved nothing: {last['reason']}"
-        return Reason(UNKNOWN, "drill_inconclusive", text, "Drill again", "", 40, last["reason"])
+        return Reason(UNKNOWN, "drill_inconclusive", text, "Drill it again", _drill_it(known), 40, last["reason"])
     if verdict["ratio"] is not None and verdict["ratio"] > 1:
         slow = max(last["stages"], key=lambda stage: last["stages"][stage])
         text = (
             f"A restore took {span(verdict['total_s'])} in the drill; {span(known.objectives['rto_s'])} is allowed."
             f" Slowest: {slow}, {span(last['stages'][slow])}."
         )
-        return Reason(FAILING, "rto", text, "Drill again, with nothing else running", "", 250)
+        return Reason(FAILING, "rto", text, "Drill it again, with nothing else running", _drill_it(known), 250)
     if every and age > every:
         text = f"Last drilled {span(age)} ago; every {span(every)} is asked for."
-        return Reason(UNKNOWN, "drill_overdue", text, "Drill it", "", 30)
+        return Reason(UNKNOWN, "drill_overdue", text, "Drill it", _drill_it(known), 30)
     if every and every - age < _SOON_DUE and not known.silent and not known.facts["drill_scheduled"]:
         text = f"A drill is due within {span(every - age)}, and none is scheduled."
-        return Reason(SOON, "drill_due", text, "Drill it", "", 5)
+        return Reason(SOON, "drill_due", text, "Drill it", _drill_it(known), 5)
     return None
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from .words import plural
+
 INDEX = "index.html"
 LARGEST = 750  # backup sets on one page; more of them get a page a group
 
@@ -22,6 +24,7 @@ def pages(fleet: Mapping[str, Any], autoescape: bool = True) -> dict[str, str]:
     """
     loader = FileSystemLoader(Path(__file__).parent)
     environment = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, autoescape=autoescape)  # noqa: S701
+    environment.filters["plural"] = plural
     template = environment.get_template("page.html.j2")
     if fleet["judged"]["count"]["sets"] <= LARGEST:
         return {INDEX: template.render(fleet=fleet, part=None, parts={}, whole=INDEX)}

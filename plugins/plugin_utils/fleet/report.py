@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from shlex import quote
 from typing import Any
 
 from ...module_utils._core.errors import Day2Error, InvalidRequest
+from ...module_utils._core.file_lock import FileLock
 from ...module_utils._core.files import write_atomically
 from ...module_utils._core.units import parse_duration
 from ...module_utils._core.version import VERSION
@@ -36,6 +38,8 @@ ARGUMENTS: dict[str, Any] = {
     "evidence": {"type": "dict"},
     "mode": {"type": "str", "default": "0644"},
 }
+_PATIENCE = 60.0  # seconds
+_PAUSE = 0.1  # seconds
 _OURS = re.compile(r"(index|group-\d+)\.html|fleet\.(json|csv|prom)|limits/[a-z-]+-\d+\.txt")
 
 
@@ -45,11 +49,12 @@ def report(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     :raises Day2Error: it cannot be made or written.
     """
     now, mode = time.time(), _mode(params["mode"])
-    history = _history(params["dest"], params["fleet"])
-    fleet = judge(checked(all_facts(params["hosts"], history, now, **_about(params, now))))
-    files = _files(fleet)
-    if not check_mode:
-        _write(params["dest"], files, history, mode, now)
+    with _alone(params["dest"], check_mode):
+        history = _history(params["dest"], params["fleet"])
+        fleet = judge(checked(all_facts(params["hosts"], history, now, **_about(params, now))))
+        files = _files(fleet)
+        if not check_mode:
+            _write(params["dest"], files, history, mode, now)
     judged = fleet["judged"]
     return {
         "changed": True,
@@ -68,6 +73,30 @@ def report(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
         "path": os.path.join(params["dest"], INDEX),
         "msg": judged["sentence"],
     }
+
+
+@contextlib.contextmanager
+def _alone(directory: str, check_mode: bool) -> Iterator[None]:
+    """One report at a time: another one would forget what this one remembers, or remove its files."""
+    if check_mode:
+        yield
+        return
+    try:
+        os.makedirs(directory, exist_ok=True)
+        lock, end = FileLock(os.path.join(directory, FILE)), time.monotonic() + _PATIENCE
+        while not lock.take():
+            if time.monotonic() > end:
+                raise Day2Error(
+                    f"Another report is being written to {directory}.",
+                    "Set another dest, or run again once it has ended.",
+                )
+            time.sleep(_PAUSE)
+    except OSError as exc:
+        raise Day2Error(f"{exc.filename or directory} cannot be written: {exc.strerror}.") from exc
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _mode(text: str) -> int:

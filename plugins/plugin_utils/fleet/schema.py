@@ -130,6 +130,16 @@ _SET = _object(
     # missing, - none was due, or it is not known.
     runs={"type": "string", "pattern": "^[-oufm]{90}$"},
 )
+# The chained journal of a host. Unproven: nothing outside of the host confirms it.
+_EVIDENCE = _object(
+    ["chain", "entries"],
+    chain={"enum": ["intact", "broken", "unproven"]},
+    entries=_COUNT,
+    head=_or_null(_TEXT),
+    why=_or_null(_TEXT),  # it is not intact
+    anchored_at=_or_null(_TIME),
+    anchor=_or_null(_TEXT),  # where
+)
 _HOST = _object(
     ["name", "groups", "last_report_at", "report_every_s", "sets"],
     name=_NAME,
@@ -142,6 +152,7 @@ _HOST = _object(
     ),  # why it cannot be judged, though it may answer: what it or the inventory says makes no sense
     health=_or_null(_HEALTH),
     disks=_list(_DISK),
+    evidence=_or_null(_EVIDENCE),
     sets=_list(_SET),  # every set that the inventory expects, also those without a backup
 )
 FACTS = _object(
@@ -155,7 +166,8 @@ FACTS = _object(
         ["tool", "controller", "inventory", "command"], tool=_TEXT, controller=_TEXT, inventory=_TEXT, command=_TEXT
     ),
     sources=_list(_object(["kind", "count"], kind=_TEXT, count=_COUNT)),
-    # The chained journal. Not verified: a line does not fit the digest of the line before, or the head not its anchor.
+    # Of the chained journals of all hosts. Not verified: one is broken.
+    # The head is that of the only journal, or a digest of all heads.
     evidence=_or_null(
         _object(
             ["entries", "verified", "head"],

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, InvalidRequest
+from ansible_collections.day2.ops.plugins.module_utils._core.file_lock import FileLock
 from ansible_collections.day2.ops.plugins.plugin_utils.fleet import report
 from ansible_collections.day2.ops.plugins.plugin_utils.fleet.gathered import all_facts
 from ansible_collections.day2.ops.plugins.plugin_utils.fleet.history import History, NotOurs
@@ -87,6 +89,45 @@ def test_a_failure_has_one_text_for_one_cause() -> None:
         host = told(name=name, jobs={"jobs": [{**job, "msg": f"{name}: no room at {more}"}]})
         texts.add(facts(host)["hosts"][0]["sets"][0]["last_failure"]["error"])
     assert len(texts) == 1
+
+
+def drilled(**drills: Any) -> str:
+    """What a host has recorded of the drills of the set, as it is read."""
+    drill = {"at": "2026-11-27T03:00:00Z", "result": "pass", "backup": "a", "from": "/srv/b", "reason": None}
+    drill = {**drill, "host": None, "stages": {"restore": 4.5}, "measured_rpo_s": None}
+    sets = {"shop": {rule: {**drill, **one} for rule, one in drills.items()}} if drills else {}
+    return base64.b64encode(json.dumps({"schema": 1, "sets": sets}).encode()).decode()
+
+
+def test_the_last_drill_that_the_host_has_recorded() -> None:
+    history = History("f")
+
+    def last(now: float = NOW, host: str = "", **more: Any) -> Any:
+        wanted = [{**told()["sets"][0], "rto": "10s", "drill_every": "7d", "host": host}]
+        (one,) = facts({**told(sets=wanted), **more}, history=history, now=now)["hosts"][0]["sets"]
+        return one["last_drill"] and one["last_drill"]["at"], one["judged"]["rto"]["state"]
+
+    assert last() == last(drills=drilled()) == (None, "unknown")
+    of_old = drilled(newest={"host": "Old"})
+    assert last(drills=of_old) == last(host="new", drills=of_old) == (None, "unknown")
+    assert last(host="old", drills=of_old) == ("2026-11-27T03:00:00Z", "meeting")
+    assert last(drills=drilled(newest={})) == ("2026-11-27T03:00:00Z", "meeting")
+    assert last(drills=drilled(newest={"stages": {"restore": 11}})) == ("2026-11-27T03:00:00Z", "failing")
+    failed = {"at": "2026-11-25T03:00:00Z", "result": "fail", "reason": "it is damaged"}
+    assert last(drills=drilled(newest=failed, sample={})) == ("2026-11-25T03:00:00Z", "failing")
+    moved = {**failed, "from": "/srv/old"}  # the set has that repository no more
+    assert last(drills=drilled(newest={}, **{"newest from /srv/old": moved})) == ("2026-11-27T03:00:00Z", "meeting")
+    future = {"at": "2027-11-25T03:00:00Z"}
+    assert last(drills=drilled(newest={}, sample=future)) == ("2026-11-27T03:00:00Z", "meeting")
+    # a host that does not answer is not one that was never drilled
+    assert last(problem="refused", jobs={}, backups=[]) == ("2026-11-27T03:00:00Z", "meeting")
+    assert last(now=NOW + 8 * DAY)[1] == "unknown"
+
+
+@pytest.mark.parametrize("drills", ["!", base64.b64encode(b"[1]").decode(), drilled(newest={"result": "good"})])
+def test_a_record_of_drills_that_makes_no_sense(drills: str) -> None:
+    host = facts(told(drills=drills))["hosts"][0]
+    assert "makes no sense" in host["fault"]
 
 
 def test_a_host_that_does_not_answer_is_as_it_was() -> None:
@@ -303,3 +344,39 @@ def test_a_report_of_another_fleet_is_not_replaced(tmp_path: Path) -> None:
     report.report(params(tmp_path), check_mode=False)
     with pytest.raises(Day2Error, match="belongs to the fleet fleet"):
         report.report(params(tmp_path, fleet="other"), check_mode=True)
+
+
+def test_the_evidence_of_hosts_is_one() -> None:
+    head = {"journal": "f" * 16, "count": 7, "digest": "ab" * 32, "time": "2026-11-28T02:00:00Z"}
+    anchors = [
+        {**head, "count": count, "repository": "s3://b", "matches": matches}
+        for count, matches in ((3, True), (6, True))
+    ]
+    good = {"chain": "intact", "head": head, "anchors": anchors, "problem": None, "msg": "…"}
+    one = facts(told(evidence=good), told(name="b", evidence={}))
+    assert one["hosts"][1]["evidence"] is None
+    assert one["evidence"] == {
+        "entries": 7,
+        "verified": True,
+        "head": "ab" * 32,
+        "anchored_at": "2026-11-28T02:00:00Z",
+        "anchor": "s3://b",
+    }
+    gone = {"chain": "broken", "head": None, "anchors": [], "problem": {"line": 0, "why": "It was removed."}}
+    two = facts(told(evidence=good), told(name="b", evidence=gone))
+    assert (two["evidence"]["verified"], two["judged"]["verdict"]) == (False, "failing")
+    assert two["judged"]["attention"][0]["members"][0]["text"] == "Its journal of evidence was changed: It was removed."
+    failed = facts(told(evidence={"msg": "Permission denied"}))
+    assert (failed["evidence"], failed["hosts"][0]["evidence"]["why"]) == (None, "Permission denied")
+
+
+def test_two_reports_at_once_into_one_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = FileLock(str(tmp_path / "history.json"))
+    assert lock.take()
+    monkeypatch.setattr(report, "_PATIENCE", 0.0)
+    with pytest.raises(Day2Error, match="Another report is being written to"):
+        report.report(params(tmp_path), check_mode=False)
+    assert report.report(params(tmp_path), check_mode=True)["verdict"]
+    lock.release()
+    report.report(params(tmp_path), check_mode=False)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]

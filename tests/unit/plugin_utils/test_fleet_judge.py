@@ -37,6 +37,7 @@ def goals(**more: Any) -> dict[str, Any]:
 
 DRILL = backup_set()["last_drill"]
 COPIES = backup_set()["copies"]
+FAILURE = {"at": ago(120), "runs": 1, "error": "timed out", "job": "shop"}
 SILENT = {"last_report_at": ago(3 * HOUR)}
 
 
@@ -51,6 +52,10 @@ SILENT = {"last_report_at": ago(3 * HOUR)}
         ({"run_every_s": 2 * HOUR}, "meeting", []),
         ({"run_every_s": 2 * HOUR + 1}, "soon", ["tight"]),
         ({"objectives": {}, "age": 100 * DAY, "last_drill": None, "verification": None}, "meeting", []),
+        ({"objectives": {}, "run_every_s": DAY, "age": 2 * DAY, "last_failure": FAILURE}, "soon", ["job"]),
+        ({"objectives": {}, "run_every_s": DAY, "age": 4 * DAY, "last_failure": FAILURE}, "failing", ["job"]),
+        ({"objectives": {}, "run_every_s": None, "last_failure": {**FAILURE, "runs": 3}}, "failing", ["job"]),
+        ({"objectives": {}, "age": 60, "last_failure": FAILURE}, "meeting", []),
         ({"verification": {"at": ago(31 * DAY), "backups": 3, "damaged": []}}, "unknown", ["unverified"]),
         ({"verification": {"at": None, "backups": 3, "damaged": []}}, "unknown", ["unverified"]),
         (
@@ -110,6 +115,21 @@ def test_a_critical_host_and_a_full_disk_are_in_the_headline() -> None:
     fleet = judged(a_host("a1", [backup_set()], health=bad), a_host("a2", [backup_set()], disks=[a_disk(10**11)]))
     assert fleet["judged"]["verdict"] == "soon"
     assert fleet["judged"]["sentence"] == "All 2 backup sets meet their objectives, but 2 hosts are not healthy."
+
+
+@pytest.mark.parametrize(
+    ("chain", "verdict", "codes"),
+    [("intact", "meeting", []), ("broken", "failing", ["evidence"]), ("unproven", "meeting", ["evidence_unproven"])],
+)
+def test_the_evidence_of_a_host(chain: str, verdict: str, codes: list[str]) -> None:
+    why = None if chain == "intact" else "Line 3 was changed."
+    evidence = {"chain": chain, "entries": 3, "head": "ab" * 32, "why": why}
+    about = {"entries": 3, "verified": chain != "broken", "head": "ab" * 32}
+    fleet = judged(a_host("a1", [backup_set()], evidence=evidence), a_host("a2", [backup_set()]), evidence=about)
+    assert fleet["judged"]["verdict"] == verdict
+    (*entries,) = fleet["judged"]["attention"]
+    assert [one["code"] for one in entries] == codes
+    assert all("Line 3 was changed." in one["members"][0]["text"] for one in entries)
 
 
 def test_broken_evidence_makes_everything_failing() -> None:

@@ -132,3 +132,11 @@ def test_no_cell_is_a_formula() -> None:
     fleet = judged(a_fleet([a_host("=cmd()", [backup_set("@SUM(1)"), backup_set('a,"b')])]))
     assert table(fleet).decode().splitlines()[1].startswith("'=cmd(),'@SUM(1),")
     assert '"a,""b"' in table(fleet).decode()
+
+
+def test_one_of_something_is_singular() -> None:
+    sets = [backup_set(f"s{number}", runs="o" * 88 + "fo") for number in range(13)]
+    evidence = {"entries": 1, "verified": True, "head": "ab" * 32, "anchored_at": None, "anchor": None}
+    page = pages(judged(a_fleet([a_host("a1", sets)], evidence=evidence)))[INDEX]
+    for words in ("worst day: 1 day ago, 13 of 13 sets", "0 silent of 1 host<", "a chain of 1 entry,"):
+        assert words in page

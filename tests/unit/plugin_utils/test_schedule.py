@@ -112,6 +112,13 @@ def test_a_wrong_job_is_refused(change: dict[str, Any], problem: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+def test_a_job_may_write_metrics_but_does_not_need_their_directory() -> None:
+    job = {"name": "job", "verb": "backup", "on_calendar": "daily", "arguments": BACKUP}
+    service = scheduled_job(job, {**DEFAULTS, "metrics": "/srv/metrics/day2.prom"})["service"]
+    assert directives(service, "ReadWritePaths") == ["-/srv/backups", "-/srv/metrics"]
+    assert directives(service, "RequiresMountsFor") == ["/srv/backups"]
+
+
 def test_units() -> None:
     made = files(random_delay="90s", description="50% of\nthe rest")
     assert directives(made["service"], "ExecStart") == ["/usr/bin/python3 -I /usr/local/bin/day2 run job"]
@@ -119,6 +126,9 @@ def test_units() -> None:
     assert directives(made["service"], "Description") == ["day2: 50%% of the rest"]
     assert "Description=day2: C:\\ \n" in files(description="C:\\")["service"]
     assert directives(made["service"], "OnFailure") == ["day2-failed@job.service"]
+    assert directives(made["service"], "After") == ["day2-failed@job.service"]
+    assert directives(made["service"], "StartLimitIntervalSec") == ["0"]  # a job that runs often is no failure
+    assert directives(timer(made), "Persistent") == directives(timer(made), "FixedRandomDelay") == ["yes"]
     assert directives(timer(made), "OnCalendar") == ["daily"]
     assert directives(timer(made), "RandomizedDelaySec") == ["90s"]
     assert directives(timer(files(on_calendar=["Mon 03:00", "Sun 04:00"], random_delay=0)), "OnCalendar") == [
@@ -203,6 +213,20 @@ def test_the_network_is_there_only_if_it_is_needed() -> None:
     assert directives(files(parameters)["service"], "PrivateNetwork") == []
 
 
+def test_a_drill_can_only_write_to_its_scratch_directory() -> None:
+    given = {"name": "app", "repository": "/srv/backups/day2", "probe": ["sqlite3", "{path}", "SELECT 1"]}
+    made = files(given, verb="restore_drill")["service"]
+    assert directives(made, "ReadWritePaths") == []
+    assert directives(made, "PrivateTmp") == directives(made, "PrivateNetwork") == ["yes"]
+    made = files({**given, "scratch": "/srv/drills"}, verb="restore_drill")["service"]
+    assert directives(made, "ReadWritePaths") == ["-/srv/drills"]
+    made = files({**given, "repository": "s3://bucket/x"}, verb="restore_drill")["service"]
+    assert directives(made, "PrivateNetwork") == []
+    checks = [{"name": "a", "type": "http", "url": "http://127.0.0.1/", "username": "u", "password": "x"}]
+    with pytest.raises(InvalidRequest, match=r"probe\.0\.password is a secret"):
+        files({**given, "probe": checks}, verb="restore_drill")
+
+
 def test_a_private_tmp_would_hide_data() -> None:
     source = {"type": "files", "path": "/tmp/data"}
     assert directives(files()["service"], "PrivateTmp") == ["yes"]
@@ -253,6 +277,12 @@ def test_quotes_in_paths() -> None:
 def test_no_path_adds_a_line_to_a_unit() -> None:
     with pytest.raises(InvalidRequest, match="contains a control character"):
         files({**BACKUP, "repository": "/srv/a\nExecStartPre=x/day2"})
+
+
+def test_a_drill_that_starts_a_server_has_no_sandbox() -> None:
+    assert sandbox("restore_drill", {"name": "main", "repository": "/srv/backups"}).directives
+    with pytest.raises(InvalidRequest, match="restore_drill cannot run in a sandbox"):
+        sandbox("restore_drill", {"name": "main", "repository": "pgbackrest"})
 
 
 def test_modules_without_a_sandbox_are_documented() -> None:

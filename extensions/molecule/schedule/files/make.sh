@@ -10,7 +10,7 @@ python3 -c 'import sqlite3; sqlite3.connect("/srv/database/app.db").execute("CRE
 echo first >/srv/directory/first
 install -d /srv/records
 systemctl start redis-server
-install -d /srv/cache /srv/drill /var/log/app
+install -d /srv/cache /srv/drill /srv/metrics /var/log/app
 seq 1000 >/home/app/data/numbers
 cp /bin/true /home/app/data/setuid
 chown app:app /home/app/data/numbers

@@ -14,6 +14,8 @@ import json
 from collections import Counter
 from typing import Any
 
+from ..._core.units import plural
+
 
 class Doubles:
     """Collects the duplicates of each collection."""
@@ -61,7 +63,7 @@ class Doubles:
     def notes(self) -> list[str]:
         """Sentences for the user."""
         return [
-            f"{collection}: {count} mappings within the records have a name more than once, for example "
+            f"{collection}: {plural(count, 'mapping')} within the records with a duplicate name, for example "
             f"{json.dumps(_unicode(first)[:80], ensure_ascii=False)}: the last value counts."
             for collection, (count, first) in self._of.items()
         ]

@@ -174,7 +174,7 @@ class Client:
             # Frozen at each call, which also renews those that expire.
             credentials = self._credentials.get_frozen_credentials()
         except self._botocore.exceptions.ClientError as exc:  # a role that can't be assumed
-            raise refusal(exc) from None
+            raise refusal(exc, "sts") from None
         except self._botocore.exceptions.BotoCoreError as exc:
             raise Refused("Credentials", str(exc)) from None
         except RuntimeError as exc:  # those that were renewed have expired, too
@@ -188,7 +188,7 @@ class Client:
         if response.checksum is not None and str(zlib.crc32(response.content)) != response.checksum:
             raise _Again("the response was damaged in transit")
         if response.status != 200:
-            raise _refusal(response.status, response.content)
+            raise _refusal(operation, response.status, response.content)
         try:
             return read(response.content)
         except ValueError:
@@ -209,7 +209,7 @@ class _Again(Exception):
     """The call may succeed later."""
 
 
-def _refusal(status: int, content: bytes) -> Exception:
+def _refusal(operation: str, status: int, content: bytes) -> Exception:
     try:
         answer = json.loads(content)
     except ValueError:
@@ -222,7 +222,7 @@ def _refusal(status: int, content: bytes) -> Exception:
         return _Again(f"the calls are throttled ({code})")
     if status >= 500 or status == 429:
         return _Again(f"the server failed ({code})")
-    return Refused(code, message)
+    return Refused(code, message, f"dynamodb:{operation}")
 
 
 def describe_failure(kind: type[Day2Error], what: str, exc: Exception) -> Day2Error:
@@ -233,8 +233,8 @@ def describe_failure(kind: type[Day2Error], what: str, exc: Exception) -> Day2Er
     if isinstance(exc, Exhausted):
         return kind(
             f"{what}: {exc}.",
-            "Check the network and endpoint_url. If the table is throttled, increase its capacity or throttle_timeout. "
-            "Then run again.",
+            "Check the network, region and endpoint_url. If the table is throttled, increase its capacity or "
+            "throttle_timeout. Then run again.",
         )
     hint = hint_for(exc, "this table")
     if isinstance(exc, Refused) and exc.code == "ResourceNotFoundException":

@@ -51,7 +51,7 @@ SELECT c.relname, a.attname, coalesce(b.typname, t.typname), format_type(a.attty
        pg_get_expr(d.adbin, d.adrelid),
        a.attidentity <> '' OR coalesce(pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%%', false),
        pg_sequence_last_value(s.seqrelid),
-       a.attgenerated <> '',
+       CASE a.attgenerated WHEN 's' THEN 'STORED' WHEN 'v' THEN 'VIRTUAL' END,
        CASE WHEN a.attcollation <> t.typcollation THEN l.collname END,
        CASE WHEN a.attidentity = 'a' THEN ' SET GENERATED ALWAYS' ELSE '' END
          || CASE WHEN (s.seqincrement, s.seqstart, s.seqmin, s.seqcycle, s.seqcache) <> (1, 1, 1, false, 1) THEN format(
@@ -168,12 +168,12 @@ def describe(connection: Any, schema: str) -> list[Info]:
     for table, name, definition in connection.execute(_CHECKS, (schema,)):
         change = f"ADD CONSTRAINT {identifier(name)} {definition}"
         special.add(table, Statement("change", change, f"the constraint {name}"))
-    keys: dict[str, tuple[tuple[str, ...], str]] = {}
+    keys: dict[str, Index] = {}
     indexes: dict[str, list[Index]] = {}
     foreign: dict[str, list[ForeignKey]] = {}
     for table, kind, name, names, definition, *reference in connection.execute(_CONSTRAINTS, (schema,)):
         if kind == "p":
-            keys[table] = (tuple(names), f"CONSTRAINT {identifier(name)} {definition}")
+            keys[table] = Index(name, tuple(names), True, True, definition)
         elif kind == "u":
             indexes.setdefault(table, []).append(Index(name, tuple(names), True, True, definition))
             special.nulls(table, name, definition)
@@ -195,10 +195,7 @@ def describe(connection: Any, schema: str) -> list[Info]:
         says = notes.get(table, {})
         if says.get("checkpoint"):
             continue
-        own = indexes.get(table, [])
-        required = {field.name for field in columns if field.required}
-        unique = [one.fields for one in own if one.unique and required.issuperset(one.fields)]
-        key, key_definition = keys.get(table, (unique[0] if unique else (), ""))
+        key, key_definition, own = _identified(columns, keys.get(table), indexes.get(table, []))
         info = Info(
             *(table, key, tuple(columns), tuple(own), tuple(foreign.get(table, [])), "postgresql"),
             statements=tuple(special.statements.get(table, ())),
@@ -207,6 +204,18 @@ def describe(connection: Any, schema: str) -> list[Info]:
         )
         infos.append(collection_note.noted(info, says))
     return collection_note.linked(infos)
+
+
+def _identified(
+    columns: Sequence[Field], primary: Optional[Index], indexes: Sequence[Index]
+) -> tuple[tuple[str, ...], str, Sequence[Index]]:
+    """The key of a table, the definition of its primary key, and its indexes."""
+    required = {field.name for field in columns if field.required}
+    if primary is not None and required.issuperset(primary.fields):
+        return primary.fields, f"CONSTRAINT {identifier(primary.name)} {primary.definition}", indexes
+    unique = [one.fields for one in indexes if one.unique and required.issuperset(one.fields)]
+    # a primary key with a computed column, which is no field of a record, is a constraint like others
+    return unique[0] if unique else (), "", [*([primary] if primary is not None else []), *indexes]
 
 
 def index_method(definition: str) -> str:
@@ -227,7 +236,7 @@ def _foreign_key(name: str, names: Sequence[str], *reference: Any) -> ForeignKey
 
 
 def _fields(connection: Any, schema: str, special: _Special) -> dict[str, list[Field]]:
-    """The columns of each table, without those that are computed."""
+    """The columns of each table. Those that are computed are statements."""
     fields: dict[str, list[Field]] = {}
     for table, name, type_name, native, required, default, identity, counter, computed, *more in connection.execute(
         _COLUMNS, (schema,)
@@ -235,8 +244,10 @@ def _fields(connection: Any, schema: str, special: _Special) -> dict[str, list[F
         collation, numbering = more
         kind = _KINDS.get(type_name, TEXT)
         if computed:
-            column = f"ADD COLUMN {identifier(name)} {native} GENERATED ALWAYS AS ({default}) STORED"
-            special.add(table, Statement("change", column, f"the computed column {name}"))
+            words = [identifier(name), native, *([f"COLLATE {identifier(collation)}"] if collation else [])]
+            words += [f"GENERATED ALWAYS AS ({default}) {computed}", *["NOT NULL"] * required]
+            before = fields[table][-1].name if fields.get(table) else ""
+            special.add(table, Statement("column", " ".join(words), f"the computed column {name}", before))
             continue
         literal = None if identity else portable_default(default, kind, TIMES)
         if default is not None and not identity and (literal is None or literal in MOMENTS):

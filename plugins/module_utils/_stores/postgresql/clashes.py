@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which records an existing table does not take beside each other, as only its server can tell: unique indexes on some
-rows, on expressions, with collations or on types that take different values as equal, exclusion constraints, and nulls
-that are not distinct.
+rows, on expressions or computed columns, with collations or on types that take different values as equal, exclusion
+constraints, and nulls that are not distinct.
 
 The server compares the records, in a temporary table, with each other and with the rows that the table has. Nothing is
 written to the table.
@@ -39,7 +39,7 @@ CROSS JOIN LATERAL (
   SELECT array_agg(format('(%%s)%%s', pg_get_indexdef(i.oid, n, true),
            CASE WHEN l.oid IS NOT NULL THEN format(' COLLATE %%I.%%I', ln.nspname, l.collname) END) ORDER BY n),
          array_agg(format('OPERATOR(%%I.%%s)', pn.nspname, p.oprname) ORDER BY n),
-         coalesce(bool_or(NOT l.collisdeterministic), false)
+         coalesce(bool_or(NOT l.collisdeterministic OR a.attgenerated <> ''), false)
            OR coalesce(bool_or(t.typtype <> 'e' AND coalesce(b.typname, t.typname) NOT IN {_USUAL}), false)
   FROM generate_series(1, x.indnkeyatts) n
   LEFT JOIN pg_collation l ON l.oid = x.indcollation[n - 1]

@@ -66,8 +66,9 @@ def create_table(info: Info, schema: str) -> str:
     """CREATE TABLE with types, key and constraints. Foreign keys and indexes follow after the data."""
     note = collection_note.written(info)
     info = info.stored
-    lines = []
     ours = info.native == "postgresql"
+    computed = [one for one in _own_statements(info) if one.kind == "column"]
+    lines = [one.sql for one in computed if not one.name]
     for field in info.fields:
         native = field.native if ours else ""
         words = [identifier(field.name), native or _declared(field)]
@@ -80,7 +81,7 @@ def create_table(info: Info, schema: str) -> str:
             words.append(f"DEFAULT {text or field.default}")
         if field.required:
             words.append("NOT NULL")
-        lines.append(" ".join(words))
+        lines += [" ".join(words), *(one.sql for one in computed if one.name == field.name)]
     if info.note.marker:
         lines.append(f"{identifier(info.note.marker)} jsonb")
     if info.key:

@@ -9,18 +9,21 @@
 # ruff: noqa: S608 names are quoted by `identifier`
 from __future__ import annotations
 
-import itertools
+import contextlib
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable
 
+from ..._core.ahead import ahead
 from ..._core.errors import Day2Error, SourceError, TargetError
 from ..._core.record_batches import batch as records_of
 from ..._core.tagged_json import decode as decode_json
+from ..._core.tagged_json import encode
 from ..records import gaps
 from ..records.as_stored import as_stored
-from ..records.model import JSON, NO_RIGHTS, Field, Info, Record, Rights
-from ..records.purger import Batch, Item, Key, Relation, Removed, Row, batch_of, remove_batch
+from ..records.lines import MOST, PLAIN_NAME, with_members
+from ..records.model import BOOLEAN, INTEGER, JSON, NO_RIGHTS, TEXT, Field, Info, Record, Rights
+from ..records.purger import Batch, Key, Page, Relation, Removed, Row, Waiting, remove_batch
 from .client import errors, identifier, with_values
 from .ddl import qualified
 from .editor import PostgresqlEditor
@@ -95,14 +98,15 @@ class PostgresqlPurger(PostgresqlEditor):
         """One: the server works while we do."""
         return [None]
 
-    def pages(self, info: Info, wanted: Collection[str], part: Any = None) -> Iterator[Sequence[Row]]:
-        rows = _Rows(info)
+    def pages(self, info: Info, wanted: Collection[str], part: Any = None) -> Iterator[Page]:
+        rows = _Lines(info, wanted) if _writes_lines(info) else _Rows(info)
         order = ", ".join(f"c.{identifier(name)}" for name in info.stored.key)
         with errors(SourceError, f"Can't read the table {info.name}"):
             with self._read().cursor(name="day2_purge") as cursor:
                 cursor.execute(f"SELECT {rows.columns} FROM {self._own_rows(info)} AS c ORDER BY {order}")
-                for found in iter(lambda: cursor.fetchmany(_PAGE), []):
-                    yield rows.rows(found)
+                # the server goes on while we work on what it has sent
+                with contextlib.closing(ahead(iter(lambda: cursor.fetchmany(_PAGE), []))) as pages:
+                    yield from map(rows.page, pages)
 
     def children(self, relation: Relation, key: Key) -> list[Row]:
         with errors(SourceError, f"Can't read the table {relation.child.name}"):
@@ -112,7 +116,9 @@ class PostgresqlPurger(PostgresqlEditor):
         self, info: Info, relations: Sequence[Relation], batches: Iterable[Batch], action: str, max_wait: float
     ) -> Iterator[Removed]:
         """`max_wait` is not needed: only writers of the same rows wait."""
-        items, size = itertools.chain.from_iterable(batch.items() for batch in batches), _LEAST
+        waiting, size = Waiting(batches), _LEAST
+        # deleting a record may then change another one after it was compared
+        singly = bool(relations) and any(kind == "trigger" for kind, *_rest in self._known_schema)
         doing, writer = f"Can't delete from the table {info.name}", self._connected()
         with errors(TargetError, doing):
             self.release()
@@ -120,26 +126,26 @@ class PostgresqlPurger(PostgresqlEditor):
             writer.execute("SET synchronous_commit = off")  # until `finish`: what a crash brings back is in the export
         store = _InTransaction(writer, self._own_rows)
         while True:
-            some = list(itertools.islice(items, size))
-            if not some:
+            batch = waiting.take(1 if singly else size)
+            if batch is None:
                 return
             began = time.monotonic()
-            done = self._remove(store, info, relations, some, action)
+            done = self._remove(store, info, relations, batch, action)
             passed = time.monotonic() - began
             size = max(_LEAST, min(_MOST, int(size * max(0.5, min(2.0, _BURST / max(passed, 0.001))))))
             yield done._replace(held=passed)
 
     def _remove(
-        self, store: _InTransaction, info: Info, relations: Sequence[Relation], items: Sequence[Item], action: str
+        self, store: _InTransaction, info: Info, relations: Sequence[Relation], batch: Batch, action: str
     ) -> Removed:
         """Remove a batch. Without relations, rows that others keep locked are left."""
 
         def attempt(skip: bool) -> Removed:
             with errors(TargetError, f"Can't delete from the table {info.name}"), self._connected().transaction():
                 if relations:
-                    removed = remove_batch(store, info, relations, batch_of(items), action)
+                    removed = remove_batch(store, info, relations, batch, action)
                 else:
-                    removed = store.delete_unchanged(info, items, skip)
+                    removed = store.delete_unchanged(info, batch, skip)
                 self._check_schema(info)  # which nobody can change any more before the commit
                 return removed
 
@@ -194,18 +200,64 @@ class _Rows:
         self._parsed = [] if info.document else [field.name for field in info.fields if field.kind == JSON]
 
     def rows(self, found: Sequence[Sequence[Any]]) -> list[Row]:
-        if not found:
-            return []
+        page = self.page(found)
+        return list(map(Row, page.keys, page.tokens, page.lines))
+
+    def page(self, found: Sequence[Sequence[Any]]) -> Page:
         width = self._width
         values = [row[width + 1 :] for row in found]
         stored = list(records_of([one[0] for one in values]) if self._document else self._records(values))
-        return [Row(tuple(row[:width]), row[width], self._record(one), one) for row, one in zip(found, stored)]
+        keys, tokens = [tuple(row[:width]) for row in found], [row[width] for row in found]
+        return Page(keys, list(map(encode, stored)), list(map(self._record, stored)), (), tokens)
 
     def _record(self, stored: Record) -> Record:
         if not self._parsed:
             return stored
         parsed = {name: decode_json(stored[name]) for name in self._parsed if isinstance(stored.get(name), str)}
         return {**stored, **parsed}
+
+
+class _Lines:
+    """How rows are read whose lines the server writes: the key as text, xmin, then what it does not write of the line,
+    the line itself, and what the wanted fields are made of.
+    """
+
+    def __init__(self, info: Info, wanted: Collection[str]) -> None:
+        fields = as_stored(info).fields
+        loose = [field for field in fields if field.kind not in _WRITTEN]
+        some = tuple(field for field in info.fields if field.name in {*info.key, *wanted})
+        written = [field for field in fields if field.kind in _WRITTEN]
+        members = ", ".join(
+            f"'{before}\"{field.name}\": ', coalesce({_json(field)}::text, 'null')"
+            for before, field in zip(["{", *[", "] * len(written)], written)
+        )
+        columns = [*(f"{identifier(name)}::text" for name in info.stored.key), "c.xmin::text"]
+        self.columns = ", ".join([*columns, *map(selected, loose), f"concat({members}, '}}')", *map(selected, some)])
+        self._width, self._loose = len(info.key), [field.name for field in loose]
+        self._records = gaps.reader(info._replace(fields=some))
+
+    def page(self, found: Sequence[Sequence[Any]]) -> Page:
+        width = self._width
+        end = width + 1 + len(self._loose)
+        columns = list(zip(*found))
+        lines = with_members(columns[end], self._loose, columns[width + 1 :])
+        records = self._records([row[end + 1 :] for row in found])
+        return Page(list(zip(*columns[:width])), lines, records, (), columns[width])
+
+
+_WRITTEN = (TEXT, INTEGER, BOOLEAN)
+
+
+def _writes_lines(info: Info) -> bool:
+    """Whether the server can write the lines of this table."""
+    fields = as_stored(info).fields
+    special = info.document or info.note.marker or info.note.absent
+    written = [field for field in fields if field.kind in _WRITTEN]
+    return not special and 0 < len(written) <= MOST and all(PLAIN_NAME.fullmatch(field.name) for field in fields)
+
+
+def _json(field: Field) -> str:
+    return f"to_json({selected(field)})" if field.kind == TEXT else selected(field)
 
 
 class _InTransaction:
@@ -239,15 +291,14 @@ class _InTransaction:
         setting = ", ".join(f"{identifier(child.columns.get(name, name))} = NULL" for name in relation.key.fields)
         self._execute(child, f"UPDATE {self._table_of(child)} AS c SET {setting} FROM", keys)
 
-    def delete_unchanged(self, info: Info, items: Sequence[Item], skip: bool = False) -> Removed:
+    def delete_unchanged(self, info: Info, batch: Batch, skip: bool = False) -> Removed:
         """Delete the rows that are as they were read.
 
         :param skip: leave those that other transactions have locked.
         """
         listed, columns = _listed(info, token=True)
         table = f"{with_values(self._table_of(info))} AS c"
-        values = [*zip(*(one.key for one in items)), [one.token for one in items]]
-        given = [list(one) for one in values]
+        given = [*map(_array, zip(*batch.keys)), f"{{{batch.tokens}}}"]
         same = f"{columns} AND c.xmin = w.x"
         if skip:
             free = f"SELECT c.ctid FROM {table}, {listed} WHERE {same} FOR UPDATE OF c SKIP LOCKED"
@@ -255,17 +306,17 @@ class _InTransaction:
         else:
             statement = f"DELETE FROM {table} USING {listed} WHERE {same}"
         deleted = int(self._writer.execute(statement, given).rowcount)
-        there = deleted
-        if deleted < len(items):
+        there, count = deleted, len(batch.keys)
+        if deleted < count:
             listed, columns = _listed(info)
             query = f"SELECT count(*) FROM {table}, {listed} WHERE {columns}"
             there += int(self._writer.execute(query, given[:-1]).fetchone()[0])
-        return Removed(deleted, 0, there - deleted, len(items) - there, len(items))
+        return Removed(deleted, 0, there - deleted, count - there, count)
 
     def _execute(self, info: Info, head: str, keys: Sequence[Key], rest: str = "") -> Any:
         """A statement on the rows with these keys."""
         listed, columns = _listed(info)
-        given = [list(one) for one in zip(*keys)]
+        given = list(map(_array, zip(*keys)))
         return self._writer.execute(f"{with_values(head)} {listed} WHERE {columns}{rest}", given)
 
 
@@ -276,8 +327,16 @@ def _listed(info: Info, token: bool = False) -> tuple[str, str]:
     names = [f"k{number}" for number in range(len(info.key))]
     columns = [*names, "x"] if token else names
     same = [f"c.{with_values(identifier(name))} = w.{ours}" for name, ours in zip(info.stored.key, names)]
-    lists = ", ".join(f"%s::text[]::{one}[]" for one in types)
+    lists = ", ".join(f"%s::{one}[]" for one in types)
     return f"unnest({lists}) AS w({', '.join(columns)})", " AND ".join(same)
+
+
+def _array(texts: Sequence[str]) -> str:
+    """The texts as PostgreSQL writes an array of them."""
+    joined = '","'.join(texts)
+    if "\\" in joined or joined.count('"') != 2 * (len(texts) - 1):
+        joined = '","'.join([one.replace("\\", r"\\").replace('"', r"\"") for one in texts])
+    return f'{{"{joined}"}}'
 
 
 def _children(connection: Any, table_of: _TableOf, relation: Relation, key: Key, lock: str = "") -> list[Row]:

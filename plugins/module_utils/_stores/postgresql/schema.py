@@ -117,11 +117,11 @@ class SchemaTransaction:
         return found._replace(left=found.left + found.removed, removed=0) if self._merge else found
 
     def referring(self, name: str) -> list[str]:
-        """The tables that are not staged and have rows that refer to this one."""
+        """The tables of this role that are not staged and have rows that refer to this one."""
         found = []
         with errors(TargetError, f"Can't read the tables that refer to {name}"):
             for one in self.references:
-                if one.parent == name and one.child not in self._staged:
+                if one.owned and one.parent == name and one.child not in self._staged:
                     given = " AND ".join(f"{identifier(field)} IS NOT NULL" for field in one.fields)
                     query = f"SELECT 1 FROM {one.table} WHERE {given} LIMIT 1"
                     if self._connection.execute(query).fetchone():
@@ -175,7 +175,8 @@ class SchemaTransaction:
         :param incomplete: tables of which not all rows are staged, so that references to them are not known.
         """
         self._rehearsal = True
-        concerned = [one for one in self.references if one.child in names or one.parent in names]
+        # those of other roles, whose tables may not even be readable, stand in the way in any case
+        concerned = [one for one in self.references if one.owned and (one.child in names or one.parent in names)]
         known = [one for one in concerned if not {one.child, one.parent}.intersection(incomplete)]
         with self._waiting(timeout):
             return [*(said for name in names for said in self._tried(self._staged[name])), *self._refer(known, names)]

@@ -131,14 +131,14 @@ class PostgresqlSource:
             fields = (*fields, Field(info.note.marker, JSON))
         query = f"COPY (SELECT {', '.join(map(selected, fields))} FROM {self._own_rows(info)}{order}) TO STDOUT"
         connection = self._read()
-        with errors(SourceError, f"Can't read the table {info.name}"):
+        with errors(SourceError, f"Can't read the table {info.name} of {self.location}"):
             with connection.cursor() as cursor, cursor.copy(query) as copy:
                 copy.set_types([_TYPES[field.kind] for field in fields])
                 yield from copy.rows()
 
     def summary(self, info: Info) -> Optional[Summary]:
         connection = self._read()
-        with errors(SourceError, f"Can't read the table {info.name}"):
+        with errors(SourceError, f"Can't read the table {info.name} of {self.location}"):
             return postgresql_digest.summary(connection, self._own_rows(info), info)
 
     def _own_rows(self, info: Info) -> str:
@@ -153,7 +153,7 @@ class PostgresqlSource:
 
     def bytes_of(self, info: Info) -> int:
         name = qualified(self._schema, info.stored.name)
-        with errors(SourceError, f"Can't read the table {info.name}"):
+        with errors(SourceError, f"Can't read the table {info.name} of {self.location}"):
             row = self._read().execute("SELECT pg_table_size(%s::regclass)", (name,)).fetchone()
         return int(row[0]) if row else 0
 

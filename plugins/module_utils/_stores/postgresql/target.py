@@ -150,7 +150,7 @@ class PostgresqlTarget(PostgresqlSource):
             )
 
     def refuses(self, info: Info, record: Mapping[str, Any]) -> str:
-        with errors(TargetError, f"Can't read the table {info.name}"):
+        with errors(TargetError, f"Can't read the table {info.name} of {self.location}"):
             return self._as_rows.refuses(info, record)
 
     def interference(self, infos: Sequence[Info], removing: Collection[str]) -> list[str]:

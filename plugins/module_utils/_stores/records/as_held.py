@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Optional
 from ..._core.record_batches import batch
 from .kinds import Summary
 from .model import Info, Record
+from .null_or_gap import Holes, mixed_up
 from .store import SourceStore
 
 
@@ -31,22 +32,33 @@ class HeldSource:
     def __init__(self, inner: SourceStore) -> None:
         self._inner = inner
         self._rules: dict[str, _Rule] = {}
+        self._lost: dict[str, str] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
     @property
     def notes(self) -> list[str]:
-        return self._inner.notes
+        return [*self._inner.notes, *self._lost.values()]
 
-    def hold(self, info: Info, table: Optional[Info], fields: Collection[str] = ()) -> None:
+    def hold(
+        self, info: Info, table: Optional[Info], fields: Collection[str] = (), holes: Optional[Holes] = None
+    ) -> None:
         """From now on, read the collection as this table returns it or, without a table, as it is.
 
         :param fields: of its records.
+        :param holes: of its records, too.
         """
+        self._lost.pop(info.name, None)
         if table is None:
             self._rules.pop(info.name, None)
             return
+        # a table that was made from documents returns what they had, which no other does
+        if table.note.shape and holes is not None and (info.document or not info.native):
+            self._lost[info.name] = (
+                f"The table {info.name} of the target does not distinguish null from missing in "
+                f"{', '.join(sorted(mixed_up(table, holes)))}."
+            )
         nulls = frozenset(field.name for field in table.fields) - frozenset(table.note.absent)
         filled = () if table.note.marker else tuple(sorted(nulls.intersection(fields) - set(info.key)))
         self._rules[info.name] = _Rule(nulls, filled)

@@ -87,9 +87,9 @@ class ForeignKey(NamedTuple):
 class Statement(NamedTuple):
     """Something of a table that only databases of the type `Info.native` understand.
 
-    `kind`: "table", all of its CREATE; "type", what it needs before; "change", what ALTER TABLE takes after it; or
-    "index", "unique index". `sql`: in the language of that database. `words`: for people; "" for what others have, too.
-    `name`: of an index.
+    `kind`: "table", all of its CREATE; "type", what it needs before; "column", one that is computed; "change", what
+    ALTER TABLE takes after it; or "index", "unique index". `sql`: in the language of that database. `words`: for
+    people; "" for what others have, too. `name`: of an index, or of the field before a column ("" for none).
     """
 
     kind: str

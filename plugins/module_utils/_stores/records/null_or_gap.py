@@ -48,9 +48,9 @@ def with_note(info: Info, found: Holes, source: Info) -> Info:
     return info._replace(note=info.note._replace(absent=absent, marker=marker))
 
 
-def tells(existing: Info, found: Holes) -> bool:
-    """Whether an existing table can distinguish null from missing in these records."""
+def mixed_up(existing: Info, found: Holes) -> set[str]:
+    """The fields in which an existing table cannot distinguish null from missing in these records."""
     absent = set(existing.note.absent)
     required = {field.name for field in existing.fields if field.required}
-    known = found.gaps <= absent or (bool(existing.note.marker) and not found.gaps & required)
-    return known and not found.null & absent
+    gaps = found.gaps & required if existing.note.marker else found.gaps
+    return set(gaps - absent | found.null & absent)

@@ -10,37 +10,72 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import marshal
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, Union
+from typing import Any, NamedTuple, Optional, Protocol
 
 from ..._core.errors import InvalidRequest
-from ..._core.tagged_json import encode
+from ..._core.record_batches import chosen
 from .model import ForeignKey, Info, Record
 from .store import TargetStore
 
 Key = tuple[Any, ...]
+_TOKEN = 15  # bytes
 
 REFUSE, CASCADE, DETACH = "refuse", "cascade", "detach"  # what becomes of records that refer to removed ones
 
 
 class Row(NamedTuple):
-    """A record as it was read.
+    """A record that refers to others, as it was read.
 
     `key`: as the store has it, in values that JSON with tags can hold. `token`: another one once the record is changed.
-    `stored`: the record with the values of `as_stored`, or its line in an export. `content`: its exact values in any
-    form, b"" if the store does not compare them.
+    `line`: the record in an export, with the values of `as_stored`, without the end of the line.
     """
 
     key: Key
     token: str
-    record: Record
-    stored: Union[Record, str]
-    content: bytes = b""
+    line: str
 
-    @property
-    def line(self) -> str:
-        """The record in an export, without the end of the line."""
-        return self.stored if self.stored.__class__ is str else encode(self.stored)
+
+class Page(NamedTuple):
+    """Many records as they were read, by columns: a function in C then does what would be done for each of them.
+
+    `keys` and `lines`: as those of `Row`. `records`: with the wanted fields. `contents`: columns with their exact
+    values, in any form that `marshal` can write. `tokens`: of each record; () if they are made of the lines.
+    """
+
+    keys: Sequence[Key]
+    lines: Sequence[str]
+    records: Sequence[Record]
+    contents: Sequence[Sequence[Any]] = ()
+    tokens: Sequence[str] = ()
+
+    def chosen(self, mask: Sequence[bool]) -> Page:
+        """The records for which the mask is true."""
+        if all(mask):
+            return self
+        records: Sequence[Any] = chosen(self.records, mask)
+        contents = [tuple(itertools.compress(one, mask)) for one in self.contents]
+        tokens = list(itertools.compress(self.tokens, mask))
+        return Page(
+            list(itertools.compress(self.keys, mask)),
+            list(itertools.compress(self.lines, mask)),
+            records,
+            contents,
+            tokens,
+        )
+
+    def batches(self, size: int, kids: Sequence[Mapping[int, Sequence[Item]]] = ()) -> Iterator[Batch]:
+        """What is to be removed together.
+
+        :param kids: of each record, if any are to be removed with it.
+        """
+        for start in range(0, len(self.keys), size):
+            part = slice(start, start + size)
+            contents = [one[part] for one in self.contents]
+            tokens = ",".join(self.tokens[part]) if self.tokens else tokens_of(self.lines[part])
+            some = kids[part] if any(kids[part]) else ()
+            yield Batch(self.keys[part], tokens, digest_of(contents), some)
 
 
 class Item(NamedTuple):
@@ -67,21 +102,64 @@ class Batch(NamedTuple):
         """The records one by one."""
         return list(map(Item, self.keys, self.tokens.split(","), self.kids or itertools.repeat({})))
 
-    def rest(self, first: int) -> Batch:
-        """The records from this one on."""
-        tokens = self.tokens.split(",")[first:]
-        return Batch(self.keys[first:], ",".join(tokens), "" if first else self.digest, self.kids[first:])
+    def split(self, count: int) -> tuple[Batch, Batch]:
+        """The first records, and the others."""
+        tokens = self.tokens.split(",")
+        first = Batch(self.keys[:count], ",".join(tokens[:count]), "", self.kids[:count])
+        return first, Batch(self.keys[count:], ",".join(tokens[count:]), "", self.kids[count:])
 
 
-def batch_of(items: Sequence[Item], contents: Sequence[bytes] = ()) -> Batch:
-    """Records that can be removed together."""
-    kids = [one.kids for one in items] if any(one.kids for one in items) else ()
-    return Batch([one.key for one in items], ",".join([one.token for one in items]), digest_of(contents), kids)
+class Singly:
+    """Batches with one record each."""
+
+    def __init__(self, batches: Iterable[Batch]) -> None:
+        self._batches = batches
+
+    def __iter__(self) -> Iterator[Batch]:
+        for batch in self._batches:
+            for one in batch.items():
+                yield Batch([one.key], one.token, "", [one.kids] if one.kids else ())
 
 
-def digest_of(contents: Sequence[bytes]) -> str:
-    """The digest of the content of all records of a batch; "" if that of one is not known."""
-    return hashlib.blake2b(b"".join(contents), digest_size=32).hexdigest() if contents and all(contents) else ""
+class Waiting:
+    """Batches that wait to be removed, for a store that removes other numbers of records at once."""
+
+    def __init__(self, batches: Iterable[Batch]) -> None:
+        self._batches = iter(batches)
+        self._rest: Optional[Batch] = None
+
+    def take(self, size: int) -> Optional[Batch]:
+        """So many records, or those that are left; None if there are none."""
+        parts: list[Batch] = []
+        while size > 0:
+            one = self._rest or next(self._batches, None)
+            self._rest = None
+            if one is None:
+                break
+            if len(one.keys) > size:
+                one, self._rest = one.split(size)
+            parts.append(one)
+            size -= len(one.keys)
+        if len(parts) < 2:
+            return parts[0] if parts else None
+        keys = list(itertools.chain.from_iterable(one.keys for one in parts))
+        kids = [kid for one in parts for kid in one.kids or [{}] * len(one.keys)]
+        return Batch(keys, ",".join([one.tokens for one in parts]), "", kids if any(kids) else ())
+
+
+def tokens_of(lines: Sequence[str]) -> str:
+    """The tokens of records with these lines, with commas between."""
+    data = "\n".join(lines).encode("utf-8", "backslashreplace")
+    tokens = [hashlib.blake2b(line, digest_size=_TOKEN).digest() for line in data.split(b"\n")]
+    return b"".join(tokens).hex(",", _TOKEN)
+
+
+def digest_of(contents: Sequence[Sequence[Any]]) -> str:
+    """The digest of the contents of a batch, which are columns; "" if the store does not compare them."""
+    if not contents:
+        return ""
+    # later versions of the format look for equal objects
+    return hashlib.blake2b(marshal.dumps(tuple(map(tuple, contents)), 2), digest_size=32).hexdigest()
 
 
 class Relation(NamedTuple):
@@ -138,7 +216,7 @@ class Purger(TargetStore, Protocol):
         afterwards that such processes would share.
         """
 
-    def pages(self, info: Info, wanted: Collection[str], part: Any = None) -> Iterator[Sequence[Row]]:
+    def pages(self, info: Info, wanted: Collection[str], part: Any = None) -> Iterator[Page]:
         """Records by key. Writers of the store wait for none of the pages. There is no common state of them.
 
         :param wanted: the names of the fields that records must have, apart from the key. Others may be missing.
@@ -156,6 +234,7 @@ class Purger(TargetStore, Protocol):
     ) -> Iterator[Removed]:
         """Remove those records that are as they were read, some batches in each transaction.
 
+        :param batches: can be read more than once.
         :param action: what becomes of what refers to them.
         :param max_wait: the seconds that a writer may wait, where it does.
         :returns: the counts after each commit. Whoever stops listening stops the removal there.

@@ -48,6 +48,26 @@ def shaped(info: Info, document: bool) -> Info:
     return Info(info.name, info.key, (*key, whole), document=True, table=info.table, note=note)
 
 
+def without_computed(info: Info) -> Info:
+    """A table for a database of another type: without indexes and foreign keys of columns that are no fields."""
+    if not info.native or info.document:
+        return info
+    names = {field.name for field in info.fields}
+    wrong = [one for one in info.indexes if not names.issuperset(one.fields)]
+    lost = [f"the index {one.name} on a computed column" for one in wrong if not one.constraint]
+    lost += [f"that a computed column is unique ({', '.join(one.fields)})" for one in wrong if one.constraint]
+    lost += [
+        f"the foreign key of a computed column ({', '.join(one.fields)})"
+        for one in info.foreign_keys
+        if not names.issuperset(one.fields)
+    ]
+    return info._replace(
+        indexes=tuple(one for one in info.indexes if names.issuperset(one.fields)),
+        foreign_keys=tuple(one for one in info.foreign_keys if names.issuperset(one.fields)),
+        dialect_specific=(*info.dialect_specific, *lost),
+    )
+
+
 def parents_first(infos: Sequence[Info]) -> list[Info]:
     """The collections, with referenced ones before those that refer to them. In a cycle, the order is kept."""
     by_name = {info.name: info for info in infos}
@@ -145,18 +165,22 @@ def check_collisions(infos: Sequence[Info], fold: Callable[[str], str], longest:
 
     :raises TargetError: two names are the same in the target, or one is too long.
     """
-    _check_names("collections", [info.stored.name for info in infos], fold, longest)
-    for info in (one.stored for one in infos):
-        _check_names(f"fields of {info.name}", [field.name for field in info.fields], fold, longest)
+    _check_names("collections", [(info.stored.name, info.name) for info in infos], fold, longest)
+    for info in infos:
+        names = [(field.column or field.name, field.name) for field in info.fields]
+        _check_names(f"fields of {info.stored.name}", names, fold, longest)
 
 
-def _check_names(what: str, names: Sequence[str], fold: Callable[[str], str], longest: int) -> None:
+def _check_names(what: str, names: Sequence[tuple[str, str]], fold: Callable[[str], str], longest: int) -> None:
+    """:param names: in the database, each with that of the collection or field."""
     seen: dict[str, str] = {}
-    for name in names:
+    for name, shown in names:
         if not name or "\0" in name:
             raise TargetError(f"The name {name!r} of one of the {what} is not valid in the target.")
         if longest and len(name.encode("utf-8", "surrogatepass")) > longest:
             raise TargetError(f"The name {name} of one of the {what} is longer than {longest} bytes.")
-        other = seen.setdefault(fold(name), name)
-        if other is not name:
-            raise TargetError(f"The {what} {other} and {name} have the same name in the target.", "Rename one of them.")
+        if fold(name) in seen:
+            raise TargetError(
+                f"The {what} {seen[fold(name)]} and {shown} have the same name in the target.", "Rename one of them."
+            )
+        seen[fold(name)] = shown

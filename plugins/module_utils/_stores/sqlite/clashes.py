@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which records an existing table does not take beside each other because of unique indexes on some rows, on
-expressions or with other collations: they are tried on a copy of the table in a scratch file.
+expressions or computed columns, or with other collations: they are tried on a copy of the table in a scratch file.
 """
 
 # ruff: noqa: S608 names are quoted by `identifier`
@@ -21,9 +21,11 @@ from .values import AnyText, by_placeholders, decoder
 
 _FAILED = "UNIQUE constraint failed: "
 _RULES = """
-SELECT l.name, l.partial, count(*) = count(x.name), max(upper(x.coll) NOT IN ('BINARY', 'NOCASE')),
-       group_concat(x.name, char(0))
-FROM pragma_index_list(?) l, pragma_index_xinfo(l.name) x WHERE l."unique" AND x.key GROUP BY l.name ORDER BY l.name"""
+SELECT l.name, count(*) = count(x.name), group_concat(x.name, char(0)),
+       l.partial OR max(upper(x.coll) NOT IN ('BINARY', 'NOCASE'))
+         OR max(x.name IN (SELECT name FROM pragma_table_xinfo(:name) WHERE hidden > 1))
+FROM pragma_index_list(:name) l, pragma_index_xinfo(l.name) x WHERE l."unique" AND x.key
+GROUP BY l.name ORDER BY l.name"""
 _Row = Sequence[Any]
 
 
@@ -56,8 +58,8 @@ def clashes(live: sqlite3.Connection, info: Info, rows: Iterable[_Row], scratch:
 def _rules(live: sqlite3.Connection, table: str) -> dict[str, str]:
     """The names of those indexes, by how SQLite names them when it refuses a row."""
     found = {}
-    for name, partial, on_columns, collated, columns in live.execute(_RULES, (table,)):
-        if partial or collated or not on_columns:
+    for name, on_columns, columns, is_special in live.execute(_RULES, {"name": table}):
+        if is_special or not on_columns:
             words = (
                 ", ".join(f"{table}.{column}" for column in columns.split("\0")) if on_columns else f"index '{name}'"
             )

@@ -300,14 +300,15 @@ def interference(connection: sqlite3.Connection, infos: Sequence[Info]) -> list[
 
 
 def check_names(connection: sqlite3.Connection, path: str, infos: Sequence[Info]) -> None:
-    """:raises TargetError: a view or an index has the name of a table."""
-    query = "SELECT name, type FROM sqlite_master WHERE type IN ('view', 'index')"
-    taken = {fold(name): kind for name, kind in connection.execute(query)}
-    names = [info.stored.name for info in infos if fold(info.stored.name) in taken]
-    if names:
-        listed = ", ".join(f"the {taken[fold(name)]} {name}" for name in names)
+    """:raises TargetError: a view, an index, or a table that is spelled otherwise, has the name of a table."""
+    query = "SELECT name, type FROM sqlite_master WHERE type IN ('view', 'index', 'table')"
+    taken = {fold(name): (kind, name) for name, kind in connection.execute(query)}
+    wanted = [info.stored.name for info in infos]
+    in_the_way = [taken[fold(name)] for name in wanted if taken.get(fold(name), ("table", name)) != ("table", name)]
+    if in_the_way:
+        listed = ", ".join(map(" ".join, in_the_way))
         raise TargetError(
-            f"{path} has {listed}, so that it can't have a table with that name.",
+            f"{path} has the {listed}, so that it can't have a table with that name.",
             "Nothing was changed. Change the source, the target, or the selection (only).",
         )
 

@@ -73,17 +73,25 @@ def check_installed() -> None:
         raise MissingDependency("Python's module sqlite3", "for stores of type sqlite")
 
 
-def connect(path: str, mode: str, immutable: bool = False) -> sqlite3.Connection:
+def connect(
+    path: str, mode: str, immutable: bool = False, factory: Optional[type[sqlite3.Connection]] = None
+) -> sqlite3.Connection:
     """A connection without implicit transactions.
 
     :param mode: "ro", "rw" or "rwc", as in URIs of SQLite.
     :param immutable: nobody writes this file (a private copy): no locks, no side files.
+    :param factory: another class of connections than that of the library.
     :raises Unreadable: SQLite would remove a write-ahead log that nobody has read.
     """
     if not immutable:
         check_log_of_empty(path)
     connection = sqlite3.connect(
-        uri(path, mode, immutable), uri=True, isolation_level=None, timeout=1.0, check_same_thread=False
+        uri(path, mode, immutable),
+        uri=True,
+        isolation_level=None,
+        timeout=1.0,
+        check_same_thread=False,
+        factory=factory or sqlite3.Connection,
     )
     # Names and texts may hold bytes that are no UTF-8.
     connection.text_factory = any_text
@@ -148,7 +156,20 @@ def sqlite_errors(kind: type[Day2Error], doing: str, path: str, hint: str = "") 
             raise Cancelled(f"Stopped: {doing} {path} was interrupted.") from exc
         if words == "database or disk is full":
             raise NoSpace(message, "Free some space on that file system and run again.") from exc
+        if words == "unable to open database file" and _lacks_side_files(path):
+            raise kind(
+                f"{doing} {path}: nobody has it open, and {os.path.dirname(path)} is not writable. If the database is "
+                "in WAL mode, SQLite creates files beside it.",
+                "Make the directory writable (ReadWritePaths= in a systemd unit), or run while its application has the "
+                "database open.",
+            ) from exc
         raise kind(message, hint) from exc
+
+
+def _lacks_side_files(path: str) -> bool:
+    """Whether the files of a write-ahead log would have to be created where that is not possible."""
+    missing = not all(os.path.lexists(path + side) for side in ("-wal", "-shm"))
+    return missing and lstat(path) is not None and not os.access(os.path.dirname(path) or ".", os.W_OK)
 
 
 def is_busy(exc: BaseException) -> bool:

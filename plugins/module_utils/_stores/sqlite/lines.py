@@ -9,21 +9,16 @@ values that it has no JSON for, or with a real number in a column for integers: 
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Optional
 
-from ..._core.tagged_json import encode
 from ..records.as_stored import NUMERIC, as_stored
+from ..records.lines import MOST, PLAIN_NAME, with_members
 from ..records.model import INTEGER, REAL, TEXT, Field, Info
 from .file import sqlite3
 from .read import writes_as_we_do
 from .schema import identifier
 
-_NAME = re.compile(r"\w+", re.ASCII)  # one that is in JSON what it is, and looks like no tag
-_NUMBERS = {int, float, type(None)}
-_MOST = 45  # columns that SQLite writes; a function of it takes at least 100 arguments
 _ODD = {TEXT: "c.{0} >= x''", INTEGER: "typeof(c.{0}) IN ('real', 'text', 'blob')"}  # no text is above a blob
 
 
@@ -40,14 +35,11 @@ class LineWriter:
         odd = " OR ".join(_ODD[one.kind].format(_column(one)) for one in written)
         whole = f"json_object({members})"
         self.selected = [*(f"c.{_column(one)}" for one in loose), f"CASE WHEN {odd} THEN NULL ELSE {whole} END"]
-        self._heads = [f', "{one.name}": ' for one in loose]
+        self._loose = [one.name for one in loose]
 
-    def lines(self, columns: Sequence[Sequence[Any]]) -> list[str]:
-        """The lines of rows, of which these are the selected columns."""
-        written = columns[-1]
-        for head, column in zip(self._heads, columns):
-            written = [f"{line[:-1]}{head}{text}}}" if line else "" for line, text in zip(written, _texts(column))]
-        return list(written) if all(written) else [line or "" for line in written]
+    def lines(self, columns: Sequence[Sequence[Any]]) -> list[Optional[str]]:
+        """The lines of rows, of which these are the selected columns; None of one that SQLite can't write."""
+        return with_members(columns[-1], self._loose, columns)
 
 
 def line_writer(connection: sqlite3.Connection, info: Info) -> Optional[LineWriter]:
@@ -58,8 +50,8 @@ def line_writer(connection: sqlite3.Connection, info: Info) -> Optional[LineWrit
         info.document
         or info.note.marker
         or info.note.absent
-        or not 0 < len(written) <= _MOST
-        or not all(_NAME.fullmatch(field.name) and field.kind in (*_ODD, REAL, NUMERIC) for field in fields)
+        or not 0 < len(written) <= MOST
+        or not all(PLAIN_NAME.fullmatch(field.name) and field.kind in (*_ODD, REAL, NUMERIC) for field in fields)
         or not writes_as_we_do(connection)
     ):
         return None
@@ -68,10 +60,3 @@ def line_writer(connection: sqlite3.Connection, info: Info) -> Optional[LineWrit
 
 def _column(field: Field) -> str:
     return identifier(field.column or field.name)
-
-
-def _texts(values: Sequence[Any]) -> Iterable[str]:
-    """The JSON texts of values."""
-    if _NUMBERS.issuperset(map(type, values)) and math.isfinite(sum(one for one in values if one is not None)):
-        return encode(values)[1:-1].split(", ")  # at once: no number contains a comma
-    return map(encode, values)

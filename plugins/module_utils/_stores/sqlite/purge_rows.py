@@ -6,15 +6,15 @@
 # ruff: noqa: S608 names are quoted by `identifier`
 from __future__ import annotations
 
-import hashlib
-import marshal
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import functools
+from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
+from ..._core.tagged_json import encode
 from ..records.as_stored import as_stored
-from ..records.model import Info, Record
-from ..records.purger import Key, Row
+from ..records.model import Info
+from ..records.purger import Key, Page, Row, tokens_of
 from .ddl import words
 from .file import rows_of, sqlite3
 from .lines import LineWriter, line_writer
@@ -23,7 +23,6 @@ from .schema import identifier
 from .values import AnyText
 
 PAGE = 2000  # rows of one reading, so that none is long
-GONE = ""  # instead of the line of a row that was gone when it was read in the other way
 _VALUES = 500  # of one statement: SQLite has a limit
 
 
@@ -38,16 +37,16 @@ class Rows:
         self._records = records_reader(info)
         exact = as_stored(info)
         same = [field.kind for field in exact.fields] == [field.kind for field in info.fields]
-        self._stored = None if same else records_reader(exact)
+        self._stored = self._records if same else records_reader(exact)
 
     def _read(self, rest: str, parameters: Sequence[Any], table: str = "") -> list[tuple[Any, ...]]:
         query = f"SELECT {', '.join(self._columns)} FROM {table or identifier(self._table)} AS c{rest}"
         return [row for rows in rows_of(self._connection, query, PAGE + 1, parameters) for row in rows]
 
-    def contents(self, rest: str, parameters: Sequence[Any]) -> list[tuple[Key, bytes]]:
-        """The keys and exact values. The parameters are those of `rows`."""
-        width = self._width
-        return [(row[:width], _content(row)) for row in self._read(rest, parameters)]
+    def contents(self, rest: str, parameters: Sequence[Any]) -> tuple[list[Key], list[tuple[Any, ...]]]:
+        """The keys, and columns with the exact values. The parameters are those of `rows`."""
+        columns = list(zip(*self._read(rest, parameters)))
+        return list(zip(*columns[: self._width])), columns
 
     def rows(self, rest: str, parameters: Sequence[Any], table: str = "") -> list[Row]:
         """The rows.
@@ -55,14 +54,23 @@ class Rows:
         :param rest: what follows the name of the table, which is called c, in SELECT.
         :param table: instead of the name of the table.
         """
-        found = self._read(rest, parameters, table)
-        if not found:
-            return []
+        page = self._page(self._read(rest, parameters, table))
+        return list(map(Row, page.keys, tokens_of(page.lines).split(","), page.lines))
+
+    def page(self, rest: str, parameters: Sequence[Any]) -> tuple[Page, Optional[Key]]:
+        """The rows that have a key, and the key of the last row of a full page."""
+        found = self._read(rest, parameters)
         width = self._width
+        last = found[-1][:width] if len(found) == PAGE else None
+        return self._page([row for row in found if None not in row[:width]]), last
+
+    def _page(self, found: Sequence[tuple[Any, ...]]) -> Page:
+        if not found:
+            return Page([], [], [])
+        width, columns = self._width, list(zip(*found))
         values = [row[width:] for row in found]
-        records = list(self._records(values))
-        stored = self._stored(values) if self._stored else records
-        return _rows([row[:width] for row in found], map(_content, found), records, stored)
+        lines = list(map(encode, self._stored(values)))
+        return Page(list(zip(*columns[:width])), lines, self._records(values), columns)
 
 
 class _Lines(Rows):
@@ -72,7 +80,7 @@ class _Lines(Rows):
         self, connection: sqlite3.Connection, info: Info, wanted: Optional[Collection[str]], writer: LineWriter
     ) -> None:
         super().__init__(connection, info)
-        self._info, self._writer, self._other = info, writer, Rows(connection, info)
+        self._keys, self._writer, self._other = KeyConditions(info), writer, Rows(connection, info)
         names = {*info.key, *(wanted or ())}
         some = info._replace(fields=tuple(one for one in info.fields if one.name in names))
         self._some = records_reader(some)
@@ -81,57 +89,51 @@ class _Lines(Rows):
         if wanted is not None:
             self._columns += [f"c.{identifier(name)}" for name in columns_of(some)]
 
-    def contents(self, rest: str, parameters: Sequence[Any]) -> list[tuple[Key, bytes]]:
-        found, width = self._read(rest, parameters), self._width
-        pairs = [(row[:width], _content(row)) for row in found]
-        if any(row[-1] is None for row in found):
-            others: dict[Key, bytes] = {}
-            for condition, values in self._unwritten(found, -1):
-                others.update(self._other.contents(f" WHERE {condition}", values))
-            pairs = [(key, others.get(key, content)) for key, content in pairs]
-        return pairs
+    def contents(self, rest: str, parameters: Sequence[Any]) -> tuple[list[Key], list[tuple[Any, ...]]]:
+        keys, columns = super().contents(rest, parameters)
+        if columns and None in columns[-1]:
+            others: dict[Key, tuple[Any, ...]] = {}
+            for condition, values in self._unwritten(keys, columns[-1]):
+                again, contents = self._other.contents(f" WHERE {condition}", values)
+                others.update(zip(again, zip(*contents)))
+            columns[-1] = tuple(others.get(key) if line is None else line for key, line in zip(keys, columns[-1]))
+        return keys, columns
 
-    def rows(self, rest: str, parameters: Sequence[Any], table: str = "") -> list[Row]:
-        found, width, end = self._read(rest, parameters, table), self._width, self._end
+    def _page(self, found: Sequence[tuple[Any, ...]]) -> Page:
         if not found:
-            return []
-        lines = self._writer.lines(list(zip(*found))[width:end])
-        records = self._some([row[end:] for row in found])
-        contents = [_content(row[:end]) for row in found]
-        rows = _rows([row[:width] for row in found], contents, records, lines)
-        if GONE not in lines:
-            return rows
-        others: dict[Key, Row] = {}
-        for condition, values in self._unwritten(found, end - 1):  # with records as old as their lines
-            others.update((one.key, one) for one in self._other.rows(f" WHERE {condition}", values))
-        return [others.get(row.key, row) if row.stored == GONE else row for row in rows]
+            return Page([], [], [])
+        width, end, columns = self._width, self._end, list(zip(*found))
+        keys, contents = list(zip(*columns[:width])), columns[:end]
+        lines: Sequence[Any] = self._writer.lines(columns[width:end])
+        records = self._some([row[end:] for row in found]) if len(columns) > end else [{}] * len(found)
+        if None not in contents[-1]:
+            return Page(keys, lines, records, contents)
+        others: dict[Key, tuple[Any, ...]] = {}  # records as old as their lines
+        for condition, values in self._unwritten(keys, contents[-1]):
+            page = self._other.page(f" WHERE {condition}", values)[0]
+            others.update(zip(page.keys, zip(page.lines, page.records, zip(*page.contents))))
+        rows: list[tuple[Any, ...]] = []
+        for row in zip(keys, lines, records, zip(*contents)):
+            key, content = row[0], row[-1]
+            if content[-1] is not None:
+                rows.append(row)
+            elif key in others:  # else it is gone
+                *seen, whole = others[key]
+                rows.append((key, *seen, (*content[:-1], whole)))
+        if not rows:
+            return Page([], [], [])
+        keys, lines, records, rest = map(list, zip(*rows))
+        return Page(keys, lines, records, list(zip(*rest)))
 
-    def _unwritten(self, found: Sequence[tuple[Any, ...]], place: int) -> Iterator[tuple[str, list[Any]]]:
-        keys = [row[: self._width] for row in found if row[place] is None]
-        return conditions(self._info, [key for key in keys if None not in key])
+    def _unwritten(self, keys: Sequence[Key], lines: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
+        lacking = [key for key, line in zip(keys, lines) if line is None]
+        return self._keys.of([key for key in lacking if None not in key])
 
 
 def reader_of(connection: sqlite3.Connection, info: Info, wanted: Optional[Collection[str]] = None) -> Rows:
-    """:param wanted: fields of the records of `rows`. None: only `tokens` are asked for."""
+    """:param wanted: fields of the records of `page`. None: nobody looks at them."""
     writer = line_writer(connection, info)
     return Rows(connection, info) if writer is None else _Lines(connection, info, wanted, writer)
-
-
-def _content(row: tuple[Any, ...]) -> bytes:
-    return marshal.dumps(row, 2)  # later versions of the format look for equal objects
-
-
-def token_of(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=15).hexdigest()
-
-
-def _rows(
-    keys: Sequence[Key], contents: Iterable[bytes], records: Iterable[Record], stored: Iterable[Union[Record, str]]
-) -> list[Row]:
-    return [
-        Row(key, token_of(content), record, line, content)
-        for key, content, record, line in zip(keys, contents, records, stored)
-    ]
 
 
 def is_numbered(info: Info) -> bool:
@@ -140,32 +142,43 @@ def is_numbered(info: Info) -> bool:
     """
     if len(info.key) != 1 or not any(field.identity and field.name in info.key for field in info.fields):
         return False
-    said = [words(one.sql) for one in info.statements if one.kind == "table"]
-    return bool(said) and not {"WITHOUT", "DESC"} & set(said[0])
+    said = [one.sql for one in info.statements if one.kind == "table"]
+    return bool(said) and _has_row_ids(said[0])
 
 
-def conditions(info: Info, keys: Sequence[Key]) -> Iterator[tuple[str, list[Any]]]:
-    """What selects the rows with these keys, and the values in it."""
-    names = [identifier(name) for name in info.stored.key]
-    if len(names) == 1:
-        (name,) = names
-        if is_numbered(info):  # only there are no others between
-            low, high = min(keys)[0], max(keys)[0]
-            if high - low == len(set(keys)) - 1:
-                yield f"{name} BETWEEN ? AND ?", [low, high]
-                return
-        for start in range(0, len(keys), _VALUES):
-            marks, values = marks_of([key[0] for key in keys[start : start + _VALUES]])
-            yield f"{name} IN ({', '.join(marks)})", values
-        return
-    for key in keys:
-        marks, values = marks_of(key)
-        yield " AND ".join(f"{name} = {mark}" for name, mark in zip(names, marks)), values
+@functools.lru_cache(maxsize=16)
+def _has_row_ids(sql: str) -> bool:
+    return not {"WITHOUT", "DESC"} & set(words(sql))
+
+
+class KeyConditions:
+    """Selects rows of a table by their keys."""
+
+    def __init__(self, info: Info) -> None:
+        self._names = [identifier(name) for name in info.stored.key]
+        self._numbered = is_numbered(info)
+
+    def of(self, keys: Sequence[Key]) -> Iterator[tuple[str, list[Any]]]:
+        """What selects the rows with these keys, and the values in it."""
+        if len(self._names) == 1:
+            (name,) = self._names
+            if keys and self._numbered:  # only there are no others between
+                low, high = min(keys)[0], max(keys)[0]
+                if high - low == len(set(keys)) - 1:
+                    yield f"{name} BETWEEN ? AND ?", [low, high]
+                    return
+            for start in range(0, len(keys), _VALUES):
+                marks, values = marks_of([key[0] for key in keys[start : start + _VALUES]])
+                yield f"{name} IN ({', '.join(marks)})", values
+            return
+        for key in keys:
+            marks, values = marks_of(key)
+            yield " AND ".join(f"{name} = {mark}" for name, mark in zip(self._names, marks)), values
 
 
 def marks_of(values: Sequence[Any]) -> tuple[list[str], list[Any]]:
     """The placeholders of values, and these as SQLite takes them."""
-    if all(value.__class__ is int for value in values):
+    if set(map(type, values)) == {int}:
         return ["?"] * len(values), list(values)
     marks: list[str] = []
     given: list[Any] = []

@@ -21,7 +21,7 @@ from . import ddl as sqlite_ddl
 from . import shared as sqlite_shared
 from . import sizes as sqlite_sizes
 from .ddl import describe
-from .file import check_installed, connect, sqlite3, sqlite_errors
+from .file import check_installed, connect, is_wal, sqlite3, sqlite_errors
 from .file_copy import copy_database
 from .read import chunks
 from .schema import identifier
@@ -158,13 +158,25 @@ class SqliteSource:
         return int(row[0] or 0)
 
     def cautions(self) -> list[str]:
+        if self._file != self.path:
+            return []
+        if self._reader is None and self._lacks_log():
+            return [f"{self.location} can't be read in place: SQLite can't create its log in a read-only directory."]
         connection = self._open_reader()
-        if connection is None or self._file != self.path:
+        if connection is None:
             return []
         with sqlite_errors(SourceError, "Can't read the database", self.path):
             if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
                 return []
         return [f"{self.location} is not in WAL mode: while it is read, its application can't commit and may time out."]
+
+    def _lacks_log(self) -> bool:
+        """Whether nobody has it open, it is in WAL mode, and we can't write to its directory, as in a sandbox."""
+        if files.look(self.path, SourceError) is None or files.look(self.path + "-wal", SourceError) is not None:
+            return False
+        with files.os_errors(SourceError, "Can't read", self.path), open(self.path, "rb") as handle:
+            header = handle.read(100)
+        return len(header) == 100 and is_wal(header) and not os.access(os.path.dirname(self.path) or ".", os.W_OK)
 
     def check_unchanged(self) -> None:
         """Nothing to check: a read transaction shows one state."""

@@ -57,6 +57,8 @@ class SqliteTarget(SqliteSource):
     takes_copy_lines = False
     undoes = True
 
+    _connections: Optional[type[sqlite3.Connection]] = None  # the class of those that write
+
     def check_state(self) -> None:
         self._lock.check(TargetError)
 
@@ -100,7 +102,7 @@ class SqliteTarget(SqliteSource):
             if files.look(self.path, TargetError) is None:
                 self._make()
             with sqlite_errors(TargetError, "Can't write the database", self.path):
-                self._writer = connect(self.path, "rwc")
+                self._writer = connect(self.path, "rwc", factory=self._connections)
                 self._writer.execute("PRAGMA busy_timeout=60000")
                 self._writer.execute("PRAGMA foreign_keys=OFF")
         return self._writer

@@ -205,7 +205,8 @@ def _refusals(step: Step) -> Iterator[str]:
 def _without_value(exc: Exception, parameter: Parameter) -> Exception:
     """Some messages have the value, which may be a secret."""
     if parameter.value and parameter.value in str(exc):
-        return Refused(getattr(exc, "code", "Error"), "the message of AWS contains the value")
+        hidden = "the message of AWS contains the value"
+        return Refused(getattr(exc, "code", "Error"), hidden, getattr(exc, "action", ""))
     return exc
 
 

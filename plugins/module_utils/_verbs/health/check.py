@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from ..._core.errors import InvalidRequest
@@ -16,6 +17,7 @@ from ..._core.outcome import CRITICAL, OK, STATUSES, UNKNOWN, WARNING, Metric, O
 from ..._core.progress import Progress
 from ..._core.units import format_time, parse_duration, plural
 from ..._history.arguments import HISTORY, KEEP_WITHIN
+from ..._notify.channel import NOTIFY
 from ..._reports.base import Report
 from ..._reports.registry import REPORT, check_reports, write
 from .pool import Pool
@@ -37,6 +39,7 @@ ARGUMENTS: dict[str, Any] = {
         "fail_on": {"type": "str", "choices": ["critical", "warning", "never"], "default": "critical"},
         **REPORT,
         **HISTORY,
+        **NOTIFY,
     },
     # The log of AnsibleModule would contain URLs with passwords, and headers.
     "no_log": True,
@@ -57,13 +60,16 @@ class HealthCheckRequest(NamedTuple):
     report: Sequence[Mapping[str, Any]]
     history: str  # its file; "" without
     keep_within: float
+    channels: Sequence[Any]  # those of notify.py
+    notify_as: str
 
 
 def echo(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments as shown in the result: without checks, which may contain passwords in URLs and headers, and be
-    many.
+    """The arguments as shown in the result: without checks and channels, which may contain passwords in URLs and
+    headers, and be many.
     """
-    return dict(params, checks=plural(len(params.get("checks") or []), "check"))
+    echoed = dict(params, checks=plural(len(params.get("checks") or []), "check"))
+    return dict(echoed, notify=[one.get("name") for one in params["notify"]]) if params.get("notify") else echoed
 
 
 def request_from(params: Mapping[str, Any]) -> HealthCheckRequest:
@@ -88,6 +94,8 @@ def request_from(params: Mapping[str, Any]) -> HealthCheckRequest:
         report=params["report"],
         history=history.get("path", ""),
         keep_within=parse_duration((history.get("keep") or {}).get("within") or KEEP_WITHIN),
+        channels=_notify().read_channels(params["notify"]) if params["notify"] else (),
+        notify_as=params["notify_as"],
     )
     check_reports(request.report)
     if request.history:
@@ -124,7 +132,19 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
             ahead = append(request.history, outcomes, request.keep_within, time.time())
             if ahead:
                 result["warnings"] = [ahead_warning(request.history, ahead)]
+    if request.channels and not check:
+        failing = _FAILING[request.fail_on] or _FAILING["critical"]
+        notified, warnings = _notify().notify(
+            request.channels, request.notify_as, outcomes, failing=failing, result=result, now=now
+        )
+        result["notified"] = notified
+        result["warnings"] = [*result.get("warnings", []), *warnings]
     return result
+
+
+def _notify() -> Any:
+    """What sends messages. By name, as ansible-core would send it to hosts that need it not."""
+    return import_module(".notify", __package__)
 
 
 def _report(outcomes: Sequence[Outcome], result: Mapping[str, Any], now: float) -> Report:

@@ -11,9 +11,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-from ..._core.conditions import Where, member_of
+from ..._core.conditions import Where, column_of, member_of
 from ..._core.plain_json import encode, plain
-from ..._core.record_batches import Batch, values_of
 from ..._core.records import canonical
 from ..._core.units import plural
 from ..._logs.tally import MOST_NAMES, OTHER
@@ -110,13 +109,6 @@ class Counts:
 
 def _named(by: Sequence[str], group: str) -> dict[str, Any]:
     return dict.fromkeys(by, OTHER) if group == OTHER else dict(zip(by, json.loads(group)))
-
-
-def column_of(records: Records, name: str) -> Sequence[Any]:
-    """The values of a field in all records."""
-    if isinstance(records, Batch) and name in records.names:
-        return values_of(records, name)
-    return [member_of(one, name) for one in records]
 
 
 def _hashable(value: Any) -> Any:

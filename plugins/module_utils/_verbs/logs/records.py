@@ -9,25 +9,21 @@ import heapq
 import itertools
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import Any, Optional
 
-from ..._core.conditions import Where, member_of
+from ..._core.conditions import Where, column_of, member_of
 from ..._core.errors import InvalidRequest
 from ..._core.plain_json import decode, plain
 from ..._core.progress import Progress
 from ..._core.record_batches import Batch, chosen
-from ..._core.scratch import scratch_directory
 from ..._logs.fields import COMMON, ROLES, Columns
 from ..._logs.tally import Tally
 from ..._stores.records.model import Info
-from ..._stores.records.registry import open_editor
-from ..._stores.records.store import TargetStore
-from ..records.collection import as_booleans, booleans_of, find_collection, has_columns
+from ..records.collection import as_booleans, booleans_of, find_collection, has_columns, opened_to_read
 from ..records.spelling import Spelling
-from .counts import Counts, Records, column_of
+from .counts import Counts, Records
 from .export import Export
 from .report_request import LogReportRequest
 
@@ -200,19 +196,6 @@ class RecordLines:
         return len(lines)
 
 
-@contextmanager
-def _opened(request: LogReportRequest, progress: Progress, warnings: list[str]) -> Iterator[tuple[TargetStore, Info]]:
-    with open_editor(request.source or {}, {}) as store:
-        info = find_collection(store, request.collection)
-        if not hasattr(store, "read_copy") or not store.cautions():
-            yield store, info
-            return
-        with scratch_directory() as scratch:  # its application would have to wait until the reading ends
-            warnings += store.read_copy(scratch, progress)
-            yield store, info
-            store.end_reading()
-
-
 def read_store(
     request: LogReportRequest, tally: Tally, export: Optional[Export], progress: Progress
 ) -> tuple[RecordTally, list[str]]:
@@ -222,8 +205,8 @@ def read_store(
     :raises InvalidRequest: there is no such field.
     """
     warnings: list[str] = []
-    with _opened(request, progress, warnings) as (store, found):
-        info = found
+    with opened_to_read(request.source or {}, {}, progress, warnings) as store:
+        info = find_collection(store, request.collection)
         records = RecordTally(request, tally, export, Spelling(store, info).conditions)
         if has_columns(store, info):
             records.check_names([field.name for field in info.fields], info.name)

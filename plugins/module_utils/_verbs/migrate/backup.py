@@ -20,8 +20,7 @@ from ..._stores.base import Store
 from ..._stores.records.export import ExportStore
 from ..._stores.records.store import TargetStore
 from ..._stores.registry import has_path, open_store
-from ..arguments import NamedStore
-from ..snapshots import Taken, check_apart, files_of, publish, take
+from ..snapshots import NamedStore, Taken, check_apart, files_of, publish, take
 from ..space import check_space, size_of
 from .way_back import with_way, without_data
 from .whole import database_of

@@ -24,6 +24,7 @@ from ..._stores.records.plain import plain_view
 from ..._stores.records.registry import argument_spec, open_source, open_target
 from ..._stores.records.store import SourceStore, TargetStore
 from ..arguments import COMPRESSION, ENCRYPTION, IDENTITY, OBJECT_LOCK, REPOSITORY, duration
+from ..evidence import ON_THE_WAY, recorded
 from ..snapshots import check_encrypted
 from .checkpoint import RESUME
 from .foreign_keys import check_foreign_keys
@@ -123,6 +124,7 @@ def request_from(params: Mapping[str, Any]) -> MigrateRequest:
     )
 
 
+@recorded(ON_THE_WAY)
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
     """The whole verb. Check mode runs only the plan."""
     began = time.monotonic()

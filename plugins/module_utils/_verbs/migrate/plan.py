@@ -19,6 +19,7 @@ from ..._stores.records.note import as_wanted
 from ..._stores.records.null_or_gap import holes
 from ..._stores.records.store import SourceStore, TargetStore
 from ..._stores.records.table_names import beside_lower
+from ..._stores.sql.schema import without_computed
 from .checkpoint import NEW, REFUSE, RESTART, RESUME, State, check_unfinished, identity_of, judge, states_of
 from .compare import LISTED, Comparison, compare, shown_key
 from .profiles import Profile, Reference, check_unique, profile
@@ -119,7 +120,8 @@ def look(
     if refuse:
         check_unfinished(target.location, states, wishes, restart=restart, atomic=target.replaces_atomically)
     as_typed = typed(request.params, source, target, infos, present=present, progress=progress)
-    source, problems = HeldSource(as_typed.source), list(as_typed.problems)
+    source = HeldSource(as_typed.source)
+    problems: list[str] = []
     options = _options(request, source, target, lower=lower)
     found = [_found(source, info, present.get(info.name), options, progress) for info in infos]
     given = []
@@ -130,7 +132,7 @@ def look(
             found[place] = _found(source, one.info, present.get(one.info.name), options, progress)
         given.append(found[place][0]._replace(decisions=decisions))
         problems += against
-    check(problems)
+    check(as_typed.problems, problems)
     target = strict(target, as_typed.decisions, given)
     source.check_unchanged()
     # a table that a killed run has made may still lack its indexes and foreign keys
@@ -170,6 +172,8 @@ def _both_sides(
         present = as_wanted({info.name: info for info in infos}, present)
     if source.type == target.type:
         infos = [for_same_type(info, present.get(info.name, info)) for info in infos]
+    else:
+        infos = [without_computed(info) for info in infos]
     return infos, present
 
 
@@ -193,7 +197,8 @@ def _found(
     read = profile(source, info, progress, kinds=kinds)
     found = holes(info, read.kinds)
     if mixes_up(existing, found, options):
-        source.hold(info, existing, [field.name for field in (read.kinds.fields() if kinds else info.fields)])
+        names = [field.name for field in (read.kinds.fields() if kinds else info.fields)]
+        source.hold(info, existing, names, found)
         read = profile(source, info, progress, kinds=kinds)
     return Found(info, read.kinds, found), read
 

@@ -28,6 +28,7 @@ from ..._stores.registry import has_path
 from ..._stores.sql.schema import parents_first
 from .. import restore
 from ..arguments import ENCRYPTION, IDENTITY, duration
+from ..evidence import also
 from .backup import Safety
 from .checkpoint import CREATED, DECLINED, EMPTY, states_of
 from .compare import compare, delete, places_of
@@ -257,6 +258,10 @@ def _import(
         for name, part in parts.items():
             if _digest(target, part.info) != wanted[name]:
                 raise TargetError(f"The collection {name} differs from its backup after the restore.")
+        restored = {part.info.name for part in differing}
+        for backup, collections in way.backups().items():
+            if restored.intersection(collections):
+                also("restore", set=safety.name, backup=backup, targets=[target.location])
     lines = [f"{part.info.name} ({('from the backup' if wanted[part.info.name] else 'empty')})\n" for part in differing]
     diff = {
         "before_header": "now",

@@ -16,7 +16,7 @@ from typing import NamedTuple, Optional
 from ..._stores.records.as_stored import beside
 from ..._stores.records.kinds import Kinds
 from ..._stores.records.model import DECIMAL, TEXT, Field, Info
-from ..._stores.records.null_or_gap import Holes, tells, with_note
+from ..._stores.records.null_or_gap import Holes, mixed_up, with_note
 from ..._stores.records.table_names import like, named
 from ..._stores.sql.defaults import fitting
 from ..._stores.sql.schema import alike, check_fits, marked, names_a_key, shaped
@@ -77,7 +77,7 @@ def is_document(existing: Optional[Info], options: Options) -> bool:
 
 def mixes_up(existing: Optional[Info], holes: Holes, options: Options) -> bool:
     """Whether an existing table cannot distinguish null from missing in these records."""
-    return options.columns and existing is not None and not existing.document and not tells(existing, holes)
+    return options.columns and existing is not None and not existing.document and bool(mixed_up(existing, holes))
 
 
 def target_schema(
@@ -109,13 +109,15 @@ def target_schema(
 
 def _alone(one: Found, existing: Optional[Info], options: Options) -> Info:
     info, document = one.info, is_document(existing, options)
+    if document and info.document:  # each record stays one value
+        return info
     final = info
     if not options.typed or info.document:
         final = info._replace(fields=_fields(info, one.kinds, options.same_type))
-    if options.columns and not (document and info.document):
+    if options.columns:
         final = shaped(with_note(final, one.holes, info), document)
-    if info.document and not document:
-        final = final._replace(native="", statements=(), document=False)
+    if info.document:
+        final = final._replace(native="", statements=(), document=False, note=final.note._replace(document=""))
     fields = tuple(_decided(field, one.decisions.get(field.name)) for field in final.fields)
     return final._replace(fields=fields)
 

@@ -331,15 +331,22 @@ def _seen(source: SourceStore, info: Info, names: set[str], booleans: set[str], 
     return found
 
 
-def check(problems: Sequence[str]) -> None:
-    """Raise TargetError when there are problems."""
+def check(converted: Sequence[str], mixed_up: Sequence[str]) -> None:
+    """Raise TargetError when there are problems.
+
+    :param converted: values that cannot be converted to the type that their column has, or gets by `types`.
+    :param mixed_up: columns that get no type.
+    """
+    problems = [*converted, *mixed_up]
     if problems:
+        choices = ", or correct them or the types"
+        if mixed_up:
+            choices = ", set odd=wider to store the columns with several kinds as JSON, or set their types in types"
         listed = "; ".join(problems[:_LISTED])
         if len(problems) > _LISTED:
             listed += f"; and {len(problems) - _LISTED} more"
         raise TargetError(
             f"Some values do not match the type of their column: {listed}.",
-            "Nothing was changed. Set odd=reject to reject such records, set odd=wider to store the column as "
-            "JSON, or set its type in types.",
+            f"Nothing was changed. Set odd=reject to reject such records{choices}.",
             {"problems": list(problems)},
         )

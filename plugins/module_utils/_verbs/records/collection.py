@@ -7,6 +7,7 @@ selects.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, Optional
@@ -17,8 +18,9 @@ from ..._core.plain_json import plain
 from ..._core.progress import Progress
 from ..._core.record_batches import values_of
 from ..._core.records import canonical
+from ..._core.scratch import scratch_directory
 from ..._stores.records.model import Info, Record, key_of
-from ..._stores.records.registry import argument_spec
+from ..._stores.records.registry import argument_spec, open_editor
 from ..._stores.records.store import SourceStore, TargetStore
 from .spelling import Spelling
 
@@ -33,6 +35,25 @@ SELECTION: dict[str, Any] = {
 def keys_of(params: Mapping[str, Any]) -> dict[str, Sequence[str]]:
     """The key that the user names, for a collection that has none."""
     return {params["collection"]: params["key"]} if params["key"] else {}
+
+
+@contextlib.contextmanager
+def opened_to_read(
+    parameters: Mapping[str, Any], keys: Mapping[str, Sequence[str]], progress: Progress, warnings: list[str]
+) -> Iterator[TargetStore]:
+    """A store that is only read: a copy of it if its application would have to wait until the reading ends, or if it
+    can't be read in place.
+
+    :param warnings: gets a sentence if there is no space for a copy.
+    """
+    with open_editor(parameters, keys) as store:
+        if not hasattr(store, "read_copy") or not store.cautions():
+            yield store
+            return
+        with scratch_directory() as scratch:
+            warnings += store.read_copy(scratch, progress)
+            yield store
+            store.end_reading()
 
 
 class Selected:

@@ -15,11 +15,10 @@ from typing import Any, Callable, NamedTuple, TypeVar
 
 from ..._core.errors import Cancelled, Day2Error, InvalidRequest, RolledBack, TargetError, Violation
 from ..._core.progress import Progress
-from ..._core.units import plural
+from ..._core.units import parse_duration, plural
 from ..._stores.postgresql.options import OPTIONS as POSTGRESQL
 from ..._stores.records.registry import open_lifecycle
 from ..._stores.sql.lifecycle import LifecycleTables
-from ..arguments import duration
 from .machine import Machine, machine_from
 from .moves import Lifecycle, Plan
 
@@ -89,7 +88,7 @@ def request_from(params: Mapping[str, Any]) -> Machine:
     """
     if params["batch_size"] < 1:
         raise InvalidRequest(f"batch_size is {params['batch_size']}; it must be at least 1.")
-    duration(params["take_over_after"])
+    parse_duration(params["take_over_after"])
     machine = machine_from(params["machine"])
     reserved = sorted({machine.key, machine.state_field} & set(params["record"] or {}))
     if reserved:

@@ -23,9 +23,8 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple, Optional
 
 from ..._core.errors import TargetError
-from ..._core.units import format_duration, format_time
+from ..._core.units import format_duration, format_time, parse_duration
 from ..._stores.sql.lifecycle import Attempt, Event, LifecycleTables, Service
-from ..arguments import duration
 from .machine import REGISTER, Machine, Step, check_registration, check_requirements
 
 BEFORE, AFTER, FAILED = "before", "after", "failed"  # phases of an attempt
@@ -65,7 +64,7 @@ class Lifecycle:
         self._params = params
         self._reason: str = params["reason"] or ""
         self._record: Mapping[str, Any] = params["record"] or {}
-        self._take_over_after = duration(params["take_over_after"])
+        self._take_over_after = parse_duration(params["take_over_after"])
         self._ways: dict[str, list[Step]] = {}
 
     def check(self) -> bool:

@@ -28,10 +28,11 @@ from ..._stores.base import Sink, Snapshot
 from ..._stores.records.export import ExportStore
 from ..._stores.records.purger import CASCADE, DETACH, REFUSE, Purger, relations_to
 from ..._stores.records.registry import open_purger
-from ..arguments import COMPRESSION, ENCRYPTION, KEEP, OBJECT_LOCK, REPOSITORY, NamedStore, duration, keep_policy
+from ..arguments import COMPRESSION, ENCRYPTION, KEEP, OBJECT_LOCK, REPOSITORY, duration, keep_policy
+from ..evidence import ON_THE_WAY, recorded
 from ..migrate.lock import lock_target
 from ..removals import carry_out
-from ..snapshots import backup_id, check_encrypted, compression_of, files_of, note, publish, take
+from ..snapshots import NamedStore, backup_id, check_encrypted, compression_of, files_of, note, publish, take
 from .collection import SELECTION, find_collection, with_key
 from .purge_outcome import Deadline, Outcome, check_vacuum, failed, give_back
 from .purge_plan import OutOfTime, PurgeRequest, Selection
@@ -103,6 +104,7 @@ def request_from(params: Mapping[str, Any]) -> PurgeRequest:
     )
 
 
+@recorded(ON_THE_WAY)
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
     """Plan and, outside check mode, apply.
 
@@ -315,7 +317,7 @@ class _Purge:
         with scratch_directory() as scratch:
             sink = CountingSink(scratch, compression, self._progress)
             selection = self._selection()
-            selection.snapshot(sink, lambda batches: None)
+            selection.snapshot(sink, lambda data, items: None)
         self._selected(selection)
         free = repository.free_bytes()
         if free is not None and selection.matched and sink.stored > free:
@@ -360,7 +362,7 @@ class _Purge:
         done = work.done
         self._progress.start(f"Deleting from {self._info.name}", total=work.items, unit="records")
         self._progress.update(done)
-        removal = self._store.remove(self._info, self._relations, work.batches(), request.references, request.max_wait)
+        removal = self._store.remove(self._info, self._relations, work, request.references, request.max_wait)
         with contextlib.closing(removal):  # type: ignore[type-var]
             for removed in removal:
                 done += removed.items

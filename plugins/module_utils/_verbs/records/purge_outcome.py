@@ -50,7 +50,7 @@ class Outcome:
         deleted = self.matched if check else self.removed.deleted
         months = "".join(f"{month}: {count}\n" for month, count in sorted(self.months.items()))
         return {
-            "changed": bool(deleted or self.removed_exports),
+            "changed": bool(deleted or self.backup or self.removed_exports),
             "msg": self._words(collection, deleted, check),
             "matched": self.matched,
             "exported": self.exported,

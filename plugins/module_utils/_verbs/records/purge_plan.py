@@ -9,6 +9,7 @@ import contextlib
 import functools
 import hashlib
 import heapq
+import itertools
 import json
 import time
 from collections import Counter
@@ -18,10 +19,9 @@ from decimal import Decimal
 from typing import Any, Callable, NamedTuple, Optional
 
 from ..._core.collection import Collection
-from ..._core.conditions import Where, instant, member_of
+from ..._core.conditions import Where, column_of, instant, member_of
 from ..._core.errors import InvalidRequest, TargetError
 from ..._core.progress import Progress
-from ..._core.record_batches import batches
 from ..._core.records import canonical, exact, is_finite
 from ..._core.units import plural
 from ..._core.workers import in_order, usual_number
@@ -29,13 +29,13 @@ from ..._stores.base import Sink, Snapshot
 from ..._stores.records.as_stored import as_stored
 from ..._stores.records.export import plain_info
 from ..._stores.records.model import Info, Record, key_of
-from ..._stores.records.purger import CASCADE, REFUSE, Item, Purger, Relation, Row, batch_of
+from ..._stores.records.purger import CASCADE, REFUSE, Item, Key, Purger, Relation
 from ..health.windows import Window
 from .purge_outcome import Deadline
-from .purge_work import BATCH, plain
+from .purge_work import BATCH, written
 from .spelling import Spelling
 
-Add = Callable[[Sequence[Any]], None]
+Add = Callable[[bytes, int], None]
 
 _READERS = 2  # processes that read: more would leave nothing to the application
 
@@ -155,7 +155,7 @@ class Selection:
     def snapshot(self, sink: Sink, add: Add) -> Snapshot:
         """Write the export.
 
-        :param add: is told what is to be removed.
+        :param add: gets pieces of the work list, each with the number of its records.
         :raises InvalidRequest, TargetError: the request must not be carried out.
         :raises OutOfTime: the time is over.
         """
@@ -165,15 +165,15 @@ class Selection:
         files = {info.name: _File(sink, number) for number, info in enumerate(infos)}
         try:
             for found in self._found([*files]):
-                add(found.batches)
+                add(found.work, found.matched)
                 for name, (data, count) in found.lines.items():
                     files[name].write(data, count)
                 self._totals.add(found)
+            self._check()
         except BaseException as exc:
             for file in files.values():
                 file.abandon(exc)
             raise
-        self._check()
         for file in files.values():
             file.close()
         total = hashlib.sha256()
@@ -187,12 +187,12 @@ class Selection:
         }
         return Snapshot(total.hexdigest(), counts, details, None)
 
-    def _pages(self, label: str) -> Iterator[Sequence[Row]]:
+    def _pages(self, label: str) -> Iterator[Sequence[Record]]:
         self._progress.start(label, unit="records")
         for page in self._store.pages(self.info, self._wanted):
             self._check_deadline()
-            yield page
-            self._progress.advance(len(page))
+            yield page.records
+            self._progress.advance(len(page.records))
 
     def _check_deadline(self) -> None:
         if self._deadline.over():
@@ -202,7 +202,7 @@ class Selection:
         """The names of the columns, or of all fields of all records if they are not in columns."""
         if not self.info.document:
             return {field.name for field in self.info.fields}
-        return {name for page in self._pages("Reading the names of fields") for row in page for name in row.record}
+        return {name for page in self._pages("Reading the names of fields") for record in page for name in record}
 
     def _bits(self) -> set[str]:
         """Of the fields that are compared with booleans: those that have no values but 0 and 1."""
@@ -211,25 +211,28 @@ class Selection:
             found = {
                 name
                 for name in found
-                if all(value is None or (value.__class__ is int and value in (0, 1)) for value in _values(page, name))
+                if all(value is None or (value.__class__ is int and value in (0, 1)) for value in column_of(page, name))
             }
         return found
 
     def _find_newest(self) -> _Newest:
         newest = _Newest(self.info, str(self._request.time_field), self._request.per, self._request.newest)
         for page in self._pages("Looking for the newest records"):
-            for row in page:
-                newest.add(row.record)
+            for record in page:
+                newest.add(record)
         return newest
 
-    def _selects(self, record: Record) -> bool:
-        return self._where.holds(record) and (self._newest is None or not self._newest.keeps(record))
+    def _selected(self, records: Sequence[Record]) -> Sequence[bool]:
+        mask = self._where.mask(records)
+        if self._newest is None:
+            return mask
+        return [selected and not self._newest.keeps(record) for selected, record in zip(mask, records)]
 
     def _found(self, names: Sequence[str]) -> Iterator[_Found]:
         """What is selected, as it is read: by processes of their own where that is worth it."""
         self._progress.start(f"Exporting from {self.info.name}", unit="records")
         tasks = [functools.partial(self._read, names, part) for part in self._store.parts(self.info)]
-        with contextlib.closing(in_order(tasks, min(_READERS, usual_number()))) as results:
+        with contextlib.closing(in_order(tasks, min(_READERS, usual_number()), "", nice=0)) as results:
             for found in results:
                 self._check_deadline()
                 yield found
@@ -239,47 +242,51 @@ class Selection:
         before = self._where.without_time
         for page in self._store.pages(self.info, self._wanted, part):
             found = _Found()
-            selected = [row for row in page if self._selects(row.record)]
-            found.read, found.matched = len(page), len(selected)
+            selected = page.chosen(self._selected(page.records))
+            found.read, found.matched = len(page.keys), len(selected.keys)
             lines: dict[str, list[str]] = {name: [] for name in names}
-            for some in batches(selected, BATCH):
-                items = [self._item(self.info, row, lines, found) for row in some]
-                found.batches.append(plain(batch_of(items, [row.content for row in some])))
+            lines[self.info.name] += selected.lines
+            kids = [self._kids(self.info, key, lines, found) for key in selected.keys] if self._relations else ()
+            found.work = written(selected.batches(BATCH, kids))
             # lone surrogates are the only characters that UTF-8 can't encode; they are written as JSON escapes
             texts = {name: "\n".join([*some, ""]).encode("utf-8", "backslashreplace") for name, some in lines.items()}
             found.lines = {name: (text, len(lines[name])) for name, text in texts.items()}
-            found.months = self._months_of(selected)
+            found.months = self._months_of(selected.records)
             found.without_time, before = self._where.without_time - before, self._where.without_time
             yield found
 
-    def _item(self, info: Info, row: Row, lines: Mapping[str, list[str]], to: _Found) -> Item:
-        """The record with what refers to it. Their lines are added."""
-        lines[info.name].append(row.line)
-        if not self._relations:
-            return Item(row.key, row.token)
+    def _kids(self, info: Info, key: Key, lines: Mapping[str, list[str]], to: _Found) -> Mapping[int, Sequence[Item]]:
+        """What refers to the record with this key. Their lines are added."""
         kids: dict[int, Sequence[Item]] = {}
         for number, relation in enumerate(self._relations):
             if relation.parent.name != info.name:
                 continue
-            found = self._store.children(relation, row.key)
+            found = self._store.children(relation, key)
             if found and self._request.references == REFUSE:
                 to.referring[relation.words] += len(found)
             elif found and self._request.references == CASCADE:
-                kids[number] = [self._item(relation.child, one, lines, to) for one in found]
+                lines[relation.child.name] += [one.line for one in found]
+                kids[number] = [
+                    Item(one.key, one.token, self._kids(relation.child, one.key, lines, to)) for one in found
+                ]
                 to.dependents += len(found)
             elif found:
+                lines[relation.child.name] += [one.line for one in found]
                 kids[number] = [Item(one.key, one.token) for one in found]
-                lines[relation.child.name].extend([one.line for one in found])
                 to.dependents += len(found)
-        return Item(row.key, row.token, kids)
+        return kids
 
-    def _months_of(self, rows: Sequence[Row]) -> Counter[Optional[tuple[int, int]]]:
-        field, months = self._request.time_field, Counter[Optional[tuple[int, int]]]()
-        for row in rows if field is not None else ():
-            when = instant(member_of(row.record, str(field)))
+    def _months_of(self, records: Sequence[Record]) -> Counter[Optional[tuple[int, int]]]:
+        months = Counter[Optional[tuple[int, int]]]()
+        if self._request.time_field is None:
+            return months
+        times = column_of(records, self._request.time_field)
+        alike = set(map(type, times)) == {str}  # of others, equal ones may differ
+        for value, count in Counter(times).items() if alike else zip(times, itertools.repeat(1)):
+            when = instant(value)
             if when is not None and when.tzinfo is not timezone.utc:
                 when = when.astimezone(timezone.utc)
-            months[None if when is None else (when.year, when.month)] += 1
+            months[None if when is None else (when.year, when.month)] += count
         return months
 
     def _check(self) -> None:
@@ -307,14 +314,14 @@ class Selection:
 
 
 class _Found:
-    """What was found on a page, or on all. `lines`: of each file, and their number. `batches`: of the work list."""
+    """What was found on a page, or on all. `lines`: of each file, and their number. `work`: of the work list."""
 
     def __init__(self) -> None:
         self.read = self.matched = self.dependents = self.without_time = 0
         self.months: Counter[Optional[tuple[int, int]]] = Counter()
         self.referring: Counter[str] = Counter()
         self.lines: dict[str, tuple[bytes, int]] = {}
-        self.batches: list[Any] = []
+        self.work = b""
 
     def add(self, other: _Found) -> None:
         """Add the numbers."""
@@ -332,17 +339,16 @@ class _File:
     def __init__(self, sink: Sink, number: int) -> None:
         self._open = sink.file(f"{number}.jsonl")
         self._out = self._open.__enter__()
-        self._hash = hashlib.sha256()
         self.count = 0
 
     def write(self, data: bytes, count: int) -> None:
-        self._hash.update(data)
         self._out.write(data)
         self.count += count
 
     @property
     def digest(self) -> str:
-        return self._hash.hexdigest()
+        """Once it is closed."""
+        return self._out.sha256()
 
     def close(self) -> None:
         self._open.__exit__(None, None, None)
@@ -386,7 +392,3 @@ def _sortable(value: Any) -> tuple[int, Any]:
     if isinstance(value, str):
         return 1, value
     return (0, exact(value)) if isinstance(value, (int, float, Decimal)) and is_finite(value) else (2, canonical(value))
-
-
-def _values(page: Sequence[Row], name: str) -> Iterator[Any]:
-    return (member_of(row.record, name) for row in page)

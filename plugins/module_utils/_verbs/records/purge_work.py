@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Optional
@@ -19,7 +20,7 @@ from ..._core import host_state
 from ..._core.errors import Day2Error, TargetError
 from ..._core.files import PREPARED, make_private_directory, os_errors, remove_leftovers
 from ..._core.progress import Progress
-from ..._core.tagged_json import decode, encode
+from ..._core.tagged_json import encode, untag
 from ..._repository.base import Repository
 from ..._repository.history import read_history
 from ..._repository.reading import full_problems
@@ -76,14 +77,15 @@ class WorkList:
         head = {"backup": backup, "request": request, "bytes": os.path.getsize(self._path), "items": self.items}
         host_state.write(head, "purge", self._name)
 
-    def batches(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Batch]:
         """The records that are still to be removed."""
         skip = self.done
         with os_errors(Day2Error, "Can't read", self._path), open(self._path, "rb") as file:
             for line in file:
-                batch = _batch(*decode(line))
+                given = json.loads(line)
+                batch = _batch(*(untag(given) if b'"$' in line else given))
                 if skip < len(batch.keys):
-                    yield batch.rest(skip) if skip else batch
+                    yield batch.split(skip)[1] if skip else batch
                 skip = max(0, skip - len(batch.keys))
 
     @property
@@ -124,16 +126,21 @@ class _Writing:
         self.items = 0
         self._file = file
 
-    def add(self, batches: Sequence[Any]) -> None:
-        """Append batches, as `plain` has made them."""
-        for batch in batches:
-            self._file.write(encode(batch).encode() + b"\n")
-            self.items += len(batch[0])
+    def add(self, data: bytes, items: int) -> None:
+        """Append batches, as `written` has written them.
+
+        :param items: the number of their records.
+        """
+        self._file.write(data)
+        self.items += items
 
 
-def plain(batch: Batch) -> list[Any]:
-    """A batch as the list has it."""
-    return [list(map(list, batch.keys)), batch.tokens, batch.digest, list(map(_plain_kids, batch.kids))]
+def written(batches: Iterable[Batch]) -> bytes:
+    """Batches as the list has them: a line for each, with columns of the keys."""
+    return b"".join(
+        encode([list(zip(*one.keys)), one.tokens, one.digest, list(map(_plain_kids, one.kids))]).encode() + b"\n"
+        for one in batches
+    )
 
 
 def _plain_kids(kids: Mapping[int, Sequence[Item]]) -> dict[str, Any]:
@@ -143,8 +150,8 @@ def _plain_kids(kids: Mapping[int, Sequence[Item]]) -> dict[str, Any]:
     }
 
 
-def _batch(keys: Sequence[Any], tokens: str, digest: str, kids: Sequence[Any]) -> Batch:
-    return Batch(list(map(tuple, keys)), tokens, digest, list(map(_kids, kids)))
+def _batch(keys: Sequence[Sequence[Any]], tokens: str, digest: str, kids: Sequence[Any]) -> Batch:
+    return Batch(list(zip(*keys)), tokens, digest, list(map(_kids, kids)))
 
 
 def _kids(value: Mapping[str, Any]) -> dict[int, Sequence[Item]]:

@@ -11,10 +11,9 @@ from typing import Any
 
 from ..._core.errors import InvalidRequest
 from ..._core.progress import Progress
-from ..._core.units import format_size, plural
+from ..._core.units import format_size, parse_duration, plural
 from ..._stores.records.inspection import OF_STORE, Figures
 from ..._stores.records.registry import argument_spec, open_inspection
-from ..arguments import duration
 from .growth import SizeHistory, no_growth
 
 ARGUMENTS: dict[str, Any] = {
@@ -36,7 +35,7 @@ def request_from(params: Mapping[str, Any]) -> float:
     for name in ("values", "bytes"):
         if store.get(name) is not None:
             raise InvalidRequest(f"store: {name} has no meaning here.", "Leave it out.")
-    return duration(params["growth_over"])
+    return parse_duration(params["growth_over"])
 
 
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:

@@ -34,12 +34,13 @@ from ..._stores.records.optimizing import (
 )
 from ..._stores.records.registry import argument_spec, open_optimizer
 from ..._stores.registry import open_store
-from ..arguments import COMPRESSION, ENCRYPTION, IDENTITY, OBJECT_LOCK, REPOSITORY, NamedStore, duration
+from ..arguments import COMPRESSION, ENCRYPTION, IDENTITY, OBJECT_LOCK, REPOSITORY, duration
+from ..evidence import ON_THE_WAY, recorded
 from ..health.windows import Window, read_windows
 from ..migrate.migrate import ARGUMENTS as MIGRATE
 from ..migrate.migrate import request_from as migrate_request
 from ..migrate.plan import MigrateRequest
-from ..snapshots import check_apart, check_encrypted, files_of, publish, take
+from ..snapshots import NamedStore, check_apart, check_encrypted, files_of, publish, take
 from ..space import check_space, size_of
 
 # The options of a safety backup are those of a migration.
@@ -141,6 +142,7 @@ def window_of(given: Optional[Mapping[str, Any]]) -> Optional[Window]:
     return found[0]
 
 
+@recorded(ON_THE_WAY)
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
     """Plan and, outside check mode, apply.
 

@@ -21,6 +21,7 @@ from ..._stores.records.model import Info, Overtaken
 from ..._stores.records.registry import open_editor
 from ..._stores.records.store import TargetStore
 from ..arguments import COMPRESSION, ENCRYPTION, IDENTITY, OBJECT_LOCK, REPOSITORY, duration
+from ..evidence import ON_THE_WAY, recorded
 from ..migrate.lock import lock_target
 from ..migrate.migrate import ARGUMENTS as MIGRATE
 from ..migrate.migrate import request_from as migrate_request
@@ -74,6 +75,7 @@ def request_from(params: Mapping[str, Any]) -> MigrateRequest:
     return migrate_request({**asked, **{one: params[one] for one in _SAFETY}, "target": params["store"]})
 
 
+@recorded(ON_THE_WAY)
 def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
     """Plan and, outside check mode, apply. If a document is written meanwhile, plan again.
 

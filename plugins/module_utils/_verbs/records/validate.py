@@ -13,8 +13,7 @@ from ..._core.errors import InvalidRequest, TargetError
 from ..._core.plain_json import plain
 from ..._core.progress import Progress
 from ..._core.units import plural
-from ..._stores.records.registry import open_editor
-from .collection import SELECTION, Selected, keys_of, shown_key
+from .collection import SELECTION, Selected, keys_of, opened_to_read, shown_key
 from .schemas import VALIDATORS, Validator, open_validator
 
 _MOST = 100  # errors in the result
@@ -53,7 +52,8 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     """
     began = time.monotonic()
     validator = request_from(params)
-    with open_editor(params["store"], keys_of(params)) as source:
+    warnings: list[str] = []
+    with opened_to_read(params["store"], keys_of(params), progress, warnings) as source:
         progress.start(f"Validating {params['collection']}", unit="records")
         selected = Selected(source, params, progress)
         found = _validated(selected, validator)
@@ -62,7 +62,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
         "valid": found.valid,
         "invalid": found.invalid,
         "errors": found.errors,
-        "warnings": selected.warnings(),
+        "warnings": warnings + selected.warnings(),
         "duration_s": round(time.monotonic() - began, 3),
     }
     total = found.valid + found.invalid

@@ -29,7 +29,7 @@ def answer(question: Any, tell: Tell) -> Any:
     elif kind == "sleep":
         time.sleep(value)
     elif kind == "mark":
-        time.sleep(0.2)
+        time.sleep(1)  # long enough to be killed on a busy machine
         Path(value).touch()
     elif kind == "spin":
         end = time.process_time() + value
@@ -118,7 +118,7 @@ def test_what_it_has_had_of_a_processor(nursery: Nursery) -> None:
     asked(busy, "spin", 0.2)
     asked(lazy, "sleep", 0.2)
     assert 0.1 < busy.cpu_seconds() < PATIENT
-    assert lazy.cpu_seconds() < 0.1
+    assert lazy.cpu_seconds() < busy.cpu_seconds() / 2
     busy.close()
     assert ends(busy.pid)
     assert busy.cpu_seconds() == 0

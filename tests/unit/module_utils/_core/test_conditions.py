@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.conditions import Where, instant
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
+from ansible_collections.day2.ops.plugins.module_utils._core.record_batches import Batch
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=timezone.utc)
 MOMENT = datetime(2026, 8, 30, tzinfo=timezone.utc)
@@ -199,3 +200,24 @@ def test_a_number_that_may_be_a_year_is_refused(year: Any) -> None:
     with pytest.raises(InvalidRequest, match="may be a year or seconds: write"):
         Where([{"field": "at", "older_than": year}], NOW)
     Where([{"field": "at", "older_than": f"{year}s"}, {"field": "at", "older_than": 3600}], NOW)
+
+
+def test_many_records_are_judged_as_each_of_them() -> None:
+    values = ["2020-01-01T00:00:00", "no time", None, 1, 1.0, True, 0, "", "a.b", [1], {"b": 1}]
+    conditions: list[list[Any]] = [
+        [],
+        [{"field": "a", "older_than": "90d"}],
+        [{"not": {"field": "a", "older_than": "90d"}}],
+        [{"field": "a", "is": True}, {"field": "b", "exists": True}],
+        [{"any": [{"field": "a", "is": 1}, {"field": "b", "newer_than": "90d"}]}],
+        [{"field": "a.b", "is": 1}],
+        [{"field": "c", "exists": False}],
+    ]
+    for some in (values[:3], values[:3] + values[6:9], values):
+        records = Batch(("a", "b"), [some * 5, (some[1:] + some[:1]) * 5])
+        for condition in conditions:
+            many, one = Where(condition, NOW), Where(condition, NOW)
+            for where in (many, one):
+                where.read_as_booleans({"a"})
+            assert many.mask(records) == [one.holds(record) for record in records]
+            assert many.without_time == one.without_time

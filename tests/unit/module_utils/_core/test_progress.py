@@ -38,7 +38,7 @@ def read(path):
     return json.loads(data.splitlines()[0])
 
 
-def wait_for(condition, seconds=10.0):
+def wait_for(condition, seconds=60.0):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it never came true"
@@ -65,7 +65,7 @@ class Child:
         return self.process.stdout.readline().strip()
 
     def rest(self):
-        out, err = self.process.communicate(timeout=20)
+        out, err = self.process.communicate(timeout=60)
         return out.split(), err
 
 
@@ -157,7 +157,7 @@ def test_a_record_says_how_far_the_work_is(progress, path):
     wait_for(lambda: read(path)["done"] == 7)
     second = read(path)
     assert second["n"] == second["z"] > first["n"]
-    assert 0 < second["seconds"] < 10
+    assert 0 < second["seconds"] < 60
     assert (list(second)[:1], list(second)[-1:]) == (["n"], ["z"])
     progress.start("Reading back")
     assert (read(path)["label"], read(path)["total"], read(path)["done"]) == ("Reading back", None, 0)
@@ -280,7 +280,7 @@ def test_what_comes_at_once_stops_it_once(path):
     err = child.process.stderr.read()
     assert err.startswith("Stopped: ")  # whichever came first
     assert err.count("\n") == 1
-    assert child.process.wait(20) == 3
+    assert child.process.wait(60) == 3
 
 
 def test_a_limit_stops_what_takes_longer_and_says_how_far_it_came():
@@ -327,7 +327,7 @@ def test_a_controller_that_goes_away_stops_the_work(path):
     assert child.wait_for_line() == "ready"
     child.process.stdout.close()
     assert child.process.stderr.read() == "Stopped: the controller disconnected.\n"
-    assert child.process.wait(20) == 3
+    assert child.process.wait(60) == 3
 
 
 def test_a_removed_file_stops_nothing(path):
@@ -449,8 +449,9 @@ def test_a_closed_standard_output_is_not_watched_for_ever(path):
         os.close(1)
         progress = Progress(sys.argv[1])
         progress.start("Waiting")
+        began = time.process_time()
         time.sleep(1)
-        print(time.process_time() < 0.8, file=sys.stderr)
+        print(time.process_time() - began < 0.5, file=sys.stderr)
         """,
     )
     assert child.rest()[1].startswith("True")
@@ -463,9 +464,10 @@ def test_who_closes_the_standard_output_is_not_disconnected(path):
         progress = Progress(sys.argv[1])
         progress.start("Waiting")
         os.close(1)
+        began = time.process_time()
         time.sleep(0.6)
         progress.update(1)
-        print(time.process_time() < 0.4, file=sys.stderr)
+        print(time.process_time() - began < 0.3, file=sys.stderr)
         """,
     )
     assert child.rest()[1].startswith("True")

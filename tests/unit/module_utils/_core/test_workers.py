@@ -88,8 +88,10 @@ def test_an_error_of_a_task_is_raised_here() -> None:
 @pytest.mark.parametrize(("end", "words"), [(dying, "was killed by signal 9"), (quitting, "ended unexpectedly")])
 def test_a_worker_that_dies_is_an_error(end: Any, words: str) -> None:
     before = children()
-    with pytest.raises(Day2Error, match=words):
-        list(in_order([pid, end, pid], 2))
+    for option, hint in (("workers", "run again, or set workers=1."), ("", "enough memory, and run again.")):
+        with pytest.raises(Day2Error, match=words) as caught:
+            list(in_order([pid, end, pid], 2, option))
+        assert caught.value.hint.endswith(hint)
     assert children() == before
 
 

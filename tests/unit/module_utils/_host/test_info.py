@@ -19,7 +19,7 @@ DAY = 86400
 
 
 def run(path: str, **expected: Any) -> dict[str, Any]:
-    result = info.run({"path": path, "expected": expected})
+    result = info.run({"path": path, "expected": expected, "pushed": None})
     json.dumps(result)
     return result
 
@@ -73,10 +73,31 @@ def test_errors(tmp_path: Path) -> None:
     path.write_text("{")
     with pytest.raises(Day2Error, match="is damaged"):
         run(str(path))
-    path.write_text('{"jobs": ["a"]}')
-    with pytest.raises(Day2Error, match="is damaged"):
-        run(str(path))
+    for jobs in (["a"], [["a", {}]], {"a": []}, {"a": {"status": "ok", "failures": "2"}}, {"a": {"msg": None}}):
+        path.write_text(json.dumps({"jobs": jobs}))
+        with pytest.raises(Day2Error, match="is damaged"):
+            run(str(path))
     with pytest.raises(InvalidRequest, match=r"expected\.a: 'soon' is not a duration"):
         run(str(tmp_path / "nothing"), a="soon")
     with pytest.raises(Day2Error, match="cannot be read"):
         run(str(tmp_path))
+
+
+def test_a_summary_that_the_host_has_pushed(tmp_path: Path) -> None:
+    path = tmp_path / "web1.json"
+    with pytest.raises(Day2Error, match="has pushed no summary: .*web1.json does not exist"):
+        info.judge_pushed(str(path), {"a": "1h"})
+    last = {"verb": "backup", "status": "ok", "began": time.time() - 7200, "last_ok": time.time() - 7200}
+    path.write_text(json.dumps({"schema": 1, "jobs": {"a": last}}))
+    assert info.judge_pushed(str(path), {"a": "1d"})["findings"] == []
+    late = info.run({"path": "/nonexistent", "pushed": str(path), "expected": {"a": "1h"}})
+    assert [one["job"] for one in late["findings"]] == ["a"]
+    # A host that is silent for ever would be ok for ever.
+    blind = info.judge_pushed(str(path), {"a": "", "b": 0})
+    assert (blind["ok"], [one["job"] for one in blind["findings"]]) == (False, ["b", None])
+    json.dumps(blind)
+    # What a host pushes is its own; it is told, and does not end the playbook.
+    for content, said in (("{" + " " * 2**20, "larger than 1 MiB"), ("[" * 500_000, "is damaged")):
+        path.write_text(content)
+        with pytest.raises(Day2Error, match=said):
+            info.judge_pushed(str(path), {"a": "1d"})

@@ -240,6 +240,23 @@ def test_a_run_without_systemd(host: Host) -> None:
     assert "-secret" not in everything
 
 
+def test_a_run_that_ends_while_another_is_reported(host: Host) -> None:
+    """systemd does not start day2-ended@old again while it runs for the run before."""
+    with receiving() as (url, received):
+        host.secret("ping", url)
+        host.old_files(ping={"url": "ping"})
+        for invocation in ("1", "2", "3"):
+            host.environment["INVOCATION_ID"] = invocation
+            assert host.run("run", "old")[0] == 0
+        host.environment["MONITOR_INVOCATION_ID"] = "2"
+        assert host.run("notify", "old")[0] == 0
+        assert [one.path for one in received] == ["/", "/"]
+        # If it was started again nevertheless
+        host.environment["MONITOR_INVOCATION_ID"] = "3"
+        assert host.run("notify", "old")[0] == 0
+        assert len(received) == 2
+
+
 def test_a_failed_ping_fails_no_job(host: Host) -> None:
     host.environment.pop("INVOCATION_ID", None)
     path = host.old_files(ping={"url": "missing"})

@@ -75,7 +75,7 @@ def test_it_waits_until_the_data_is_quiet(host: Host, tree: Path) -> None:
         time.sleep(AFTER / 2)
         (tree / "file").write_text(f"write {number}")
     assert not (host.root / "repository").exists()
-    assert run.wait(30) == 0
+    assert run.wait(60) == 0
     assert host.run("changed", "job")[0] == 75
     assert reasons(host) == ["new"]
 
@@ -127,13 +127,29 @@ def test_a_job_that_fails_is_tried_again_later(host: Host, tree: Path) -> None:
     assert host.run("changed", "job")[0] == 0
 
 
+@pytest.mark.parametrize(
+    ("unit", "waits"), [("day2-job.path", "the last run has failed"), ("day2-job.timer", "the data is being written")]
+)
+def test_a_writer_that_never_pauses_does_not_repeat_a_failure(host: Host, tree: Path, unit: str, waits: str) -> None:
+    """A path unit starts the job at each write, others do not."""
+    watch(host, {"type": "files", "path": str(tree)}, after=60)
+    (host.root / "repository").write_text("not a directory")
+    assert host.run("run", "job")[0] != 0
+    host.environment["TRIGGER_UNIT"] = unit
+    run = host.start("run", "job", "--settle")
+    while f"(waiting: {waits})" not in host.run("status", "job")[1]:
+        assert run.poll() is None
+    run.terminate()
+    assert run.wait(60) == 75
+
+
 def test_a_run_that_is_stopped_while_it_waits(host: Host, tree: Path) -> None:
     watch(host, {"type": "files", "path": str(tree)}, after=60)
     run = host.start("run", "job", "--settle")
     while "is being written" not in host.run("status", "job")[1]:
         assert run.poll() is None
     run.terminate()
-    assert run.wait(10) == 75
+    assert run.wait(60) == 75
     assert [one["status"] for one in host.runs()] == ["skipped"]
     assert "It was waiting until the data is no longer written." in host.runs()[0]["msg"]
 

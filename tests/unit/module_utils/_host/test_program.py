@@ -7,6 +7,8 @@ import json
 import os
 import signal
 import time
+import zipfile
+import zipimport
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +107,9 @@ def test_a_job_that_others_could_have_written(host: Host) -> None:
     assert host.run("check") == (OK, "")
     path = host.root / "etc" / "jobs" / "old.json"
     path.chmod(0o660)
-    assert "Other users have access" in host.run("run", "old")[1]
-    path.chmod(0o600)
+    assert "Other users can write" in host.run("run", "old")[1]
+    path.chmod(0o644)  # of a ConfigMap
+    assert host.run("check") == (OK, "")
     path.rename(host.root / "elsewhere")
     path.symlink_to(host.root / "elsewhere")
     assert host.run("run", "old")[0] == WRONG
@@ -231,6 +234,21 @@ def test_a_killed_run_is_recorded_by_the_next(host: Host, how: str) -> None:
     assert [one["status"] for one in host.runs()] == ["failed", "ok", "ok"]
 
 
+def test_an_upgrade_does_not_disturb_a_run_that_begins(tmp_path: Path) -> None:
+    """Python opens the archive once for the list of its files, and once more for the first one."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "a.py").write_text("a = 1")
+    path, new = tmp_path / "day2", tmp_path / "new"
+    path.write_bytes(host_program.build(MODULE_UTILS))
+    importer = zipimport.zipimporter(str(path))
+    new.write_bytes(host_program.build(other))
+    new.replace(path)
+    assert importer.get_code("__main__").co_names[:2] == ("os", "sys")
+    with zipfile.ZipFile(path) as archive:
+        assert archive.infolist()[0].compress_type == zipfile.ZIP_STORED
+
+
 def test_an_upgrade_does_not_disturb_a_run(host: Host) -> None:
     host.program = host.root / "day2"
     host.program.write_bytes(host_program.build(MODULE_UTILS))
@@ -315,3 +333,21 @@ def test_a_credential_that_cannot_be_decrypted(host: Host) -> None:
     assert code == WRONG
     assert f"The credential {host.path('etc')}/secrets/word.cred can't be decrypted: " in said
     assert "Traceback" not in said
+
+
+def test_the_verdict_of_a_drill_is_recorded(host: Host) -> None:
+    (host.root / "document.json").write_text('{"a": {"1": {}}}')
+    (host.root / "scratch").mkdir(mode=0o700)
+    place = {"name": "app", "repository": host.path("backups")}
+    host.job("backup", "backup", {**place, "source": {"type": "json", "path": host.path("document.json")}})
+    assert host.run("run", "backup")[0] == OK
+    probe = [{"name": "document", "type": "json", "path": "{path}"}]
+    host.job("drill", "restore_drill", {**place, "scratch": host.path("scratch"), "probe": probe})
+    code, said = host.run("run", "drill")
+    assert code == OK, said
+    host.job(
+        "drill", "restore_drill", {**place, "scratch": host.path("scratch"), "backup": "20250630T120000Z-3f2a9c1b"}
+    )
+    assert host.run("run", "drill")[0] == FAILED
+    assert [run["facts"]["drill"]["verdict"] for run in host.runs()[1:]] == ["pass", "fail"]
+    assert list((host.root / "scratch").iterdir()) == []

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import inspect
 import json
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._host import places
 from ansible_collections.day2.ops.plugins.module_utils._host.show import problem_of
+from ansible_collections.day2.ops.plugins.module_utils._verbs.registry import VERBS, find_verb
 
 from .conftest import Host
 
@@ -53,3 +55,18 @@ def test_secrets_of_health_checks_are_not_shown(host: Host) -> None:
     assert code == 0
     assert "hunter2" not in said
     assert json.loads(said)["arguments"]["checks"][0]["password"] == "********"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_arguments_of_each_verb_can_be_checked(verb: str) -> None:
+    """`day2 check` calls what some verbs have for this."""
+    check = getattr(find_verb(verb), "request_from", None)
+    if check is not None:
+        inspect.signature(check).bind({})
+
+
+def test_drills_are_checked(host: Host, tmp_path: Path) -> None:
+    host.job("drill", "restore_drill", {"name": "a", "repository": str(tmp_path / "backups")})
+    assert host.run("check", "drill") == (0, "")
+    host.job("drill", "restore_drill", {"name": "a/b", "repository": str(tmp_path / "backups")})
+    assert host.run("check", "drill")[0] == 78

@@ -88,14 +88,16 @@ def test_no_line_is_lost_and_all_are_in_order(disk: Path, writers: int) -> None:
         assert process.stdout is not None
         process.stdout.readline()
     rotations = 0
-    for _attempt in range(8):
+    for _attempt in range(200):  # on a busy machine, writers have not always had their turn
         time.sleep(0.1)
         rotations += rotate(log)["rotations"][0]["rotated"]
+        if rotations == 6:
+            break
     counts = []
     for process in processes:
         process.terminate()
         counts.append(int(process.communicate()[0]))
-    assert rotations >= 5
+    assert rotations == 6
     found: dict[bytes, int] = {}
     for line in lines(disk):
         name, number, padding = line.split(b" ")
@@ -172,7 +174,7 @@ def test_a_file_system_that_can_not(tmp_path: Path) -> None:
                 rotate(log, check)
         assert log.stat().st_size == 50000
         process = subprocess.Popen([sys.executable, "-c", WRITER, str(log), "w", "10000000"], stdout=subprocess.PIPE)
-        for _attempt in range(20):  # until the writer gets its turn while the log is copied
+        for _attempt in range(200):  # until the writer gets its turn while the log is copied
             time.sleep(0.1)
             done = rotate(log, allow_loss=True)
             (one,) = done["rotations"]

@@ -54,13 +54,13 @@ def test_the_use_by_a_process(check: Check, tmp_path: Any) -> None:
     pid_file = tmp_path / "pid"
     with program("while True: pass") as process:
         pid_file.write_text(str(process.pid))
-        result = check("process", pid_file=str(pid_file), cpu_warn="1%", cpu_duration="300ms")
+        result = check("process", pid_file=str(pid_file), cpu_warn="1%", cpu_duration="1s")
         assert result["status"] == "warning"
         assert "the CPU usage of" in result["message"]
         assert 1 < metric(result, "cpu") < 130
     with program("import time; time.sleep(60)") as process:
         pid_file.write_text(str(process.pid))
-        result = check("process", pid_file=str(pid_file), cpu_crit="5%", cpu_duration="200ms")
+        result = check("process", pid_file=str(pid_file), cpu_crit="5%", cpu_duration="1s")
         assert result["status"] == "ok", result["message"]
         assert "cpu" not in {one["name"] for one in check("process", pid_file=str(pid_file))["metrics"]}
 

@@ -268,7 +268,7 @@ def test_through_a_proxy(check: Check, web: Nginx, proxy: tuple[str, list[str]])
 
 def test_what_fails_at_the_proxy_names_the_proxy(check: Check, serve: Serve) -> None:
     (closed,) = free_ports(1)
-    silent = serve(lambda connection: time.sleep(3))
+    silent = serve(lambda connection: time.sleep(60))
     mute = serve(lambda connection: None)
     for scheme in ("http", "https"):
         for port, words in (
@@ -276,7 +276,8 @@ def test_what_fails_at_the_proxy_names_the_proxy(check: Check, serve: Serve) -> 
             (silent, f"the proxy http://127.0.0.1:{silent}"),
             (mute, f"the proxy http://127.0.0.1:{mute}"),
         ):
-            result = check(scheme, url=f"{scheme}://localhost:9/", proxy=f"http://127.0.0.1:{port}", timeout="300ms")
+            # long enough to get there on a busy machine
+            result = check(scheme, url=f"{scheme}://localhost:9/", proxy=f"http://127.0.0.1:{port}", timeout="2s")
             assert result["status"] == "critical"
             assert words in result["message"]
 

@@ -117,9 +117,12 @@ def test_a_standby_that_lags(check: Check, servers: Servers, there: dict[str, An
         execute(servers, "CREATE TABLE lagging (id int)", "INSERT INTO lagging VALUES (1)")
         time.sleep(1)
         execute(servers, "INSERT INTO lagging VALUES (2)")  # the standby answers to what it receives
-        time.sleep(0.2)
-        result = check("postgresql", lag_crit="500ms", **standby)
-        primary = check("postgresql", lag_crit="500ms", lag_bytes_warn=1, **there)
+        until = time.monotonic() + 60
+        result = primary = {"status": "ok"}
+        while not result["status"] == primary["status"] == "critical" and time.monotonic() < until:
+            time.sleep(0.2)
+            result = check("postgresql", lag_crit="500ms", **standby)
+            primary = check("postgresql", lag_crit="500ms", lag_bytes_warn=1, **there)
         connection.execute("SELECT pg_wal_replay_resume()")
     assert result["status"] == primary["status"] == "critical"
     assert "the replication lag is" in result["message"]

@@ -161,8 +161,11 @@ def test_a_server_that_requires_a_client_certificate(check: Check, tmp_path: Pat
     files = {"client_certificate": str(tmp_path / "cert.pem"), "client_key": str(tmp_path / "key.pem")}
     with tls_server(tmp_path, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3, clients=True) as port:
         where: dict[str, Any] = {"host": "localhost", "family": "ipv4", "validate_certs": False}
-        result = check("tls", port=port, min_protocol="TLSv1.3", **where, **files)
-    assert result["message"] == f"localhost:{port} accepts TLSv1.2, which is older than TLSv1.3"
+        results = [check("tls", port=port, min_protocol="TLSv1.3", **where, **more) for more in (files, {})]
+    for result in results:
+        assert result["message"] == f"localhost:{port} accepts TLSv1.2, which is older than TLSv1.3"
+    with tls_server(tmp_path, ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_3, clients=True) as port:
+        assert check("tls", port=port, min_protocol="TLSv1.3", **where)["status"] == "ok"
 
 
 def test_the_key_of_a_certificate(check: Check, web: Nginx, tmp_path: Path) -> None:

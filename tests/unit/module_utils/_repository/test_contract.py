@@ -42,12 +42,28 @@ FEWER = _parameters("rclone-s3", "rclone-webdav")
 copying_in_places_that_differ = pytest.mark.parametrize("place", FEWER, indirect=True)
 # So is what becomes of a file or a list on its way: of the places behind rclone, one is enough.
 in_places_that_differ = pytest.mark.parametrize("place", _parameters("rclone-s3", "rclone-webdav"), indirect=True)
+# All small calls of rclone are through one rclone here. What starts a program for each call instead is decided in one
+# place, too (Rclone.call): it does all that there is to do in a directory, and finds what is missing where that is no
+# error.
+CALLS = "-calls"
+
+
+def _and_by_calls(*kinds: str) -> Any:
+    more = [pytest.param(f"{kind}{CALLS}", marks=pytest.mark.once) for kind in kinds]
+    return pytest.mark.parametrize("place", [*_parameters(), *more], indirect=True)
+
+
+by_calls = _and_by_calls("rclone-sftp")
+by_calls_of_any_kind = _and_by_calls("rclone-sftp", "rclone-s3")
 
 
 @pytest.fixture(params=_parameters())
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / "state"))
-    with KINDS[request.param](tmp_path) as params:
+    kind, calls, _rest = request.param.partition(CALLS)
+    with KINDS[kind](tmp_path) as params:
+        if "rclone" in params:
+            params["rclone"]["server"] = not calls
         yield params
 
 
@@ -86,6 +102,7 @@ def read(repository: Repository, backup: str, path: str = "data/file") -> bytes:
         return b"".join(iter(lambda: handle.read(1 << 16), b""))
 
 
+@by_calls_of_any_kind
 def test_nothing_is_there_and_nothing_is_made_by_looking(repository: Repository, place: dict[str, Any]) -> None:
     repository.check_writable("app")
     assert repository.sets() == []
@@ -103,6 +120,7 @@ def test_nothing_is_there_and_nothing_is_made_by_looking(repository: Repository,
     assert open_repository(place).sets() == []
 
 
+@by_calls
 def test_what_is_published_is_there(repository: Repository, place: dict[str, Any]) -> None:
     backup = publish(repository)
     assert ID.fullmatch(backup)
@@ -268,6 +286,7 @@ def test_a_reader_can_read_on(repository: Repository, place: dict[str, Any]) -> 
         assert read(repository, backup) == b"x" * 300_000
 
 
+@by_calls_of_any_kind
 def test_state(repository: Repository, place: dict[str, Any]) -> None:
     with repository.lock("app", "backup", 0):
         repository.write_state("app", "confirmed", {"id": "a"})
@@ -413,3 +432,26 @@ def test_a_copy_of_what_was_removed_here(repository: Repository) -> None:
         with repository.lock("app", "test", 5):
             repository.remove("app", ID_ELSEWHERE)
         assert repository.ids("app") == []
+
+
+MARK, ANCHOR = "0123456789abcdef", "fedcba9876543210-000000000042"
+
+
+@in_places_that_differ
+def test_anchors_are_written_once_and_are_no_backups(repository: Repository, place: dict[str, Any]) -> None:
+    with pytest.raises(RepositoryError):
+        repository.put_anchor(MARK, ANCHOR, b"head")
+    backup = publish(repository)
+    assert repository.put_anchor(MARK, ANCHOR, b"head")
+    assert repository.put_anchor(MARK, ANCHOR, b"head")
+    assert not repository.put_anchor(MARK, ANCHOR, b"another")
+    other = open_repository(place)
+    assert not other.put_anchor(MARK, ANCHOR, b"another")
+    assert other.put_anchor(MARK, ANCHOR[:-1] + "7", b"later")
+    for one in (repository, other):
+        assert dict(one.anchors(MARK)) == {ANCHOR: b"head", ANCHOR[:-1] + "7": b"later"}
+        assert dict(one.anchors("0" * 16)) == {}
+        assert (one.sets(), one.ids("app")) == (["app"], [backup])
+    with repository.lock("app", "test", 5) as left:
+        assert left == []
+    assert len(dict(repository.anchors(MARK))) == 2

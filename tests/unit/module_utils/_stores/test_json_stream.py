@@ -330,6 +330,7 @@ def test_numbers_and_records_cut_by_the_window(monkeypatch: pytest.MonkeyPatch) 
         (b"[1, 2", "incomplete"),
         (b"[1", "incomplete"),
     ],
+    ids=["long", "deep", "no number", "no value", "cut", "cut in a number"],  # and not megabytes of data
 )
 def test_records_that_can_not_be_had(data: bytes, message: str) -> None:
     found = records(io.BytesIO(data).read, "doc")

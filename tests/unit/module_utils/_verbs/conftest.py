@@ -15,6 +15,7 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._verbs import backup, backup_copy, backup_info, restore
+from ansible_collections.day2.ops.plugins.module_utils._verbs.drill import drill as restore_drill
 from tests.services.dynamodb_fixtures import dynamodb_local_url, dynoxide_url
 from tests.services.nobody_opens import locks_are_kept
 from tests.services.postgresql_fixtures import postgresql
@@ -31,6 +32,7 @@ VERBS: dict[str, Any] = {
     "backup_copy": backup_copy,
     "backup_info": backup_info,
     "restore": restore,
+    "restore_drill": restore_drill,
 }
 SETTLED = 0.15  # seconds after which a fingerprint is trusted
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Inval
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._verbs import backup, backup_copy
 from tests.services.local import free_ports
+from tests.services.manual import script
 from tests.services.postgresql import binaries, cluster
 from tests.services.postgresql_databases import Database
 from tests.services.postgresql_fixtures import postgresql
@@ -27,7 +27,6 @@ pytestmark = pytest.mark.once  # the same driver and the same server for every P
 __all__ = ["postgresql"]
 
 pytest.importorskip("psycopg")
-ROOT = Path(__file__).resolve().parents[4]
 DEFAULTS = {name: option.get("default") for name, option in backup.ARGUMENTS["argument_spec"].items()}
 
 
@@ -61,14 +60,11 @@ def test_four_steps(database: Database, tmp_path: Path) -> None:
 
 def test_recovery_by_hand_as_it_is_documented(database: Database, tmp_path: Path) -> None:
     made = run(tmp_path / "repository", dict(database.server, database="shop"))
-    text = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")
-    (block,) = (one for one in re.findall(r"```console\n(.*?)```", text, re.DOTALL) if "pg_restore" in one)
-    lines = [line[2:].replace("/tmp/", f"{tmp_path}/") for line in block.splitlines()]
-    assert lines[0].startswith("cd ")
-    lines[0] = f"cd {made['backup']['path']}"
+    places = {"/var/backups/day2/shop/20250630T120000Z-5be01c9f": made["backup"]["path"], "/tmp": str(tmp_path)}
+    text = script("FORMAT.md", "pg_restore", places)
     where = {"PGHOST": database.server["host"], "PGUSER": "postgres", "PATH": f"{binaries()}:{os.environ['PATH']}"}
     database.admin("DROP DATABASE IF EXISTS shop_restored")
-    subprocess.run(["bash", "-euo", "pipefail", "-c", "\n".join(lines)], check=True, env={**os.environ, **where})
+    subprocess.run(["bash", "-euo", "pipefail", "-c", text], check=True, env={**os.environ, **where})
     with database.connect("shop_restored") as connection:
         assert connection.execute("SELECT count(*), sum(a) FROM t").fetchone() == (15000, 15000 * 15001 // 2)
     database.admin("DROP DATABASE shop_restored")

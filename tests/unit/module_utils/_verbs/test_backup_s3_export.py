@@ -153,6 +153,25 @@ def test_an_export_is_made_verified_imported_and_removed(account: Account) -> No
     assert len(account.objects()) == 8
 
 
+def test_an_export_is_drilled_in_tables_of_its_own(account: Account, tmp_path: Path) -> None:
+    account.create()
+    account.put(1, 2, 3)
+    account.backup()
+    account.put(4)
+    before = account.boto.list_tables()["TableNames"]
+    place = {"type": "dynamodb", "region": REGION, **CREDENTIALS, "endpoint_url": account.server.url}
+    given = {"targets": [{**place, "s3_endpoint_url": account.url}], "scratch": str(tmp_path)}
+    result = account.run("restore_drill", **given)
+    assert result["drill"]["verdict"] == "pass", result["msg"]
+    (said,) = result["drill"]["checks"]
+    assert said.endswith("AWS has imported as many items as the export has, and their content was not compared")
+    assert account.boto.list_tables()["TableNames"] == before
+    _truncated(account, next(one for one in account.objects() if one.endswith("-1.json.gz")))
+    result = account.run("restore_drill", **given)
+    assert (result["drill"]["verdict"], "was changed since it was exported" in result["msg"]) == ("fail", True)
+    assert account.boto.list_tables()["TableNames"] == before
+
+
 def _truncated(account: Account, key: str) -> None:
     account.s3.put_object(Bucket=account.bucket, Key=key, Body=b"")
 
@@ -287,6 +306,7 @@ def references(done: Any) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.newest_boto3
 def test_increments_continue_a_full_export_and_are_restored_in_order(account: Account) -> None:
     account.create()
     first = account.step(0, 1, 1, 2, 3)
@@ -325,6 +345,7 @@ def test_increments_continue_a_full_export_and_are_restored_in_order(account: Ac
     assert all(identity in one for one in account.objects())
 
 
+@pytest.mark.newest_boto3
 def test_what_a_backup_that_can_not_be_read_may_need_is_kept(account: Account) -> None:
     account.create()
     account.step(0, 1, 1)
@@ -339,6 +360,7 @@ def test_what_a_backup_that_can_not_be_read_may_need_is_kept(account: Account) -
     assert account.run("restore", target=account.store(prefix=f"new_{account.prefix}"), backup=second["backup"]["id"])
 
 
+@pytest.mark.newest_boto3
 def test_what_increments_need_is_looked_at_first(account: Account) -> None:
     account.create()
     with pytest.raises(InvalidRequest, match="full_every is set, with method=native"):
@@ -370,6 +392,7 @@ def _shifted(account: Account, key: str) -> None:
     account.server.put(account.bucket, key[: -len(".json")], json.dumps(summary))
 
 
+@pytest.mark.newest_boto3
 @pytest.mark.parametrize(
     ("ending", "change", "message"),
     [
@@ -391,6 +414,7 @@ def test_a_damaged_increment_is_not_believed(
     assert len(references(account.step(1, 3, 3))) == 1, "a full export is made again"
 
 
+@pytest.mark.newest_boto3
 def test_increments_of_which_not_all_were_written_are_written_again(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:

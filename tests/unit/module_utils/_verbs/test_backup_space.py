@@ -15,8 +15,9 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import NoSpa
 from ansible_collections.day2.ops.plugins.module_utils._core.files import LEAST
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._repository.directory import DirectoryRepository
-from ansible_collections.day2.ops.plugins.module_utils._verbs.arguments import NamedStore, named_stores
+from ansible_collections.day2.ops.plugins.module_utils._verbs.snapshots import NamedStore
 from ansible_collections.day2.ops.plugins.module_utils._verbs.space import check_space, size_of
+from ansible_collections.day2.ops.plugins.module_utils._verbs.store_arguments import named_stores
 from tests.unit.module_utils._verbs.conftest import Application
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2E
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._core.redis import Address, NotRedis, Redis, read_answer
 from ansible_collections.day2.ops.plugins.module_utils._verbs.cache_clean import ARGUMENTS, run
+from ansible_collections.day2.ops.tests.services.local import free_ports
 from ansible_collections.day2.ops.tests.services.redis import redis
 
 
@@ -231,12 +233,12 @@ def test_a_replica_is_refused(server: int, client: Redis, tmp_path: Path) -> Non
 def test_all_primaries_of_a_cluster_are_cleaned(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / name).mkdir()
-    options = ("--cluster-enabled", "yes", "--cluster-require-full-coverage", "no")
-    with redis(tmp_path / "a", *options) as one, redis(tmp_path / "b", *options) as two:
+    options = ("--cluster-enabled", "yes", "--cluster-require-full-coverage", "no", "--cluster-port")
+    bus, other = map(str, free_ports(2))  # by default 10000 above the port, where somebody else may listen
+    with redis(tmp_path / "a", *options, other) as one, redis(tmp_path / "b", *options, bus) as two:
         with Redis(Address("127.0.0.1", one), (), 10) as first, Redis(Address("127.0.0.1", two), (), 10) as second:
             first.ask("CLUSTER", "ADDSLOTSRANGE", 0, 8000)
             second.ask("CLUSTER", "ADDSLOTSRANGE", 8001, 16383)
-            bus = two + 10000
             first.ask("CLUSTER", "MEET", "127.0.0.1", two, bus)
             until = time.monotonic() + 30
             while time.monotonic() < until:
@@ -253,3 +255,33 @@ def test_all_primaries_of_a_cluster_are_cleaned(tmp_path: Path) -> None:
                 clean(one, "a:*", database=1)
             assert clean(two, "a:*")["removed"] == 100
             assert keys(first) | keys(second) == set()
+
+
+def test_a_cluster_over_tls(tmp_path: Path) -> None:
+    """A server that requires a client certificate, for which it takes its own."""
+    make = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out cert.pem -days 9"
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run(["openssl", *make.split(), *names], check=True, capture_output=True, cwd=tmp_path)
+    certificate, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
+    files = ("--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", certificate)
+    port, bus = free_ports(2)
+    ours = {"client_certificate": certificate, "client_key": key}
+    cluster = ("--tls-cluster", "yes", "--cluster-enabled", "yes", "--cluster-port", str(bus))
+    options = (*files, "--tls-port", str(port), *cluster)
+    with redis(tmp_path, *options) as plain, Redis(Address("127.0.0.1", plain), (), 10) as client:
+        client.ask("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        while client.ask_all([("SET", "a:1", "1")]) != [b"OK"]:
+            time.sleep(0.05)
+        where = {"host": "localhost", "tls": True, "ca": certificate}
+        for words, more in (
+            ("can't be reached|closed the connection", {}),
+            ("doesn't match|not valid for|IP address mismatch", {**ours, "host": "127.0.0.1"}),
+            ("certificate verify failed|self.signed", {**ours, "ca": None}),
+        ):
+            with pytest.raises(TargetError, match=words):
+                clean(port, "a:*", **{**where, **more})
+        with pytest.raises(TargetError, match="Check host, port and tls"):
+            clean(port, "a:*")
+        assert clean(port, "a:*", **where, **ours, check=True)["removed"] == 1
+        assert clean(port, "a:*", host="127.0.0.1", tls=True, validate_certs=False, **ours)["removed"] == 1
+        assert keys(client) == set()

@@ -25,12 +25,12 @@ from ansible_collections.day2.ops.plugins.module_utils._repository import s3_upl
 from ansible_collections.day2.ops.plugins.module_utils._repository.encrypted_files import EncryptedFiles
 from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
 from tests.services.age_keys import Key, new_key
+from tests.services.manual import script
 from tests.services.repositories import KINDS
 from tests.unit.module_utils._verbs.test_remote import REMOTE
 
 pytestmark = pytest.mark.once  # age is a program, which is the same for every Python
 
-FORMAT = Path(__file__).resolve().parents[4] / "docs" / "FORMAT.md"
 PIECE = 5 << 20  # bytes, the least that a part of an upload may have
 
 
@@ -80,21 +80,6 @@ def test_check_run_check_run_and_a_restore_elsewhere(
     assert remote("restore", target=application.store, identity=key.identity)["changed"] is False
 
 
-def commands(backup: str, identity: str, out: str) -> str:
-    """Those of FORMAT.md, with other places."""
-    text = FORMAT.read_text(encoding="utf-8").partition("## Encrypted backups")[2].partition("### Restoring by hand")[2]
-    lines = [line[2:].partition("  # ")[0] for line in text.partition("```\n\n")[0].splitlines() if line[:2] == "$ "]
-    assert any("age -d" in line for line in lines)
-    for before, after in (
-        ("/tmp", out),
-        ("/var/backups/day2/hawkfish/20250630T120000Z-5be01c9f", backup),
-        ("~/identity.txt", identity),
-    ):
-        assert any(before in line for line in lines), before
-        lines = [line.replace(before, after) for line in lines]
-    return "\n".join(lines)
-
-
 def fetched(place: dict[str, Any], backup: dict[str, Any], to: Path) -> Path:
     """A backup as it lies in the repository, in a directory."""
     if "://" not in place["repository"]:
@@ -124,8 +109,10 @@ def test_restoring_by_hand(run: Any, kind: str, key: Key, tmp_path: Path, monkey
     assert len(list(backup.glob("data/000001.zst.age*"))) == (1 if kind == "directory" else 2)
     out = tmp_path / "out"
     out.mkdir()
-    script = commands(str(backup), key.file, str(out))
-    done = subprocess.run(["bash", "-e", "-c", script], capture_output=True, text=True, check=False)
+    places = {"/tmp": str(out), "~/identity.txt": key.file}
+    places["/var/backups/day2/hawkfish/20250630T120000Z-5be01c9f"] = str(backup)
+    text = script("FORMAT.md", "age -d", places)
+    done = subprocess.run(["bash", "-e", "-c", text], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     content = json.loads((out / "content.json").read_text())
     files = {one["path"]: one["content_sha256"] for part in content["sources"] for one in part["files"]}

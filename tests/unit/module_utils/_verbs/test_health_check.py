@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import threading
 import time
@@ -230,7 +231,7 @@ def test_a_probe_that_hangs_in_the_system_is_left_behind(monkeypatch: pytest.Mon
     began = time.monotonic()
     checks = [{"name": f"h{n}", "type": "tcp", "host": "hangs.test", "port": 1, "timeout": "300ms"} for n in range(4)]
     checks.append({"name": "late", "type": "tcp", "host": "late.test", "port": 1, "timeout": "300ms", "retries": 9})
-    result = run([*checks, command("c", "sleep 1.5", timeout=5)], concurrency=2, fail_on="never")
+    result = run([*checks, command("c", "sleep 1.5", timeout=60)], concurrency=2, fail_on="never")
     assert time.monotonic() - began < 30
     assert result["checks"][0]["message"] == "no answer within 300ms while resolving hangs.test"
     # what comes after that changes nothing
@@ -268,13 +269,15 @@ def test_a_bug_in_a_probe_is_that_check_s_answer_alone(monkeypatch: pytest.Monke
 def test_when_it_is_cancelled_its_programs_end(tmp_path: Path) -> None:
     class Impatient(Progress):
         def update(self, done: int) -> None:
-            if time.monotonic() - began > 0.3:
+            if pid.exists() and pid.read_text():
                 raise Cancelled("Stopped: the controller went away.")
 
-    began = time.monotonic()
+    pid = tmp_path / "pid"
     values = {name: one.get("default") for name, one in health_check.ARGUMENTS["argument_spec"].items()}
-    values["checks"] = [command("c", f"sleep 1; touch {tmp_path}/mark")]
+    values["checks"] = [command("c", f"echo $$ > {pid}; exec sleep 600", timeout=600)]
     with pytest.raises(Cancelled):
         health_check.run(values, False, Impatient())
-    time.sleep(1)
-    assert not (tmp_path / "mark").exists()
+    until = time.monotonic() + 60
+    while os.path.exists(f"/proc/{pid.read_text().strip()}/exe"):
+        assert time.monotonic() < until
+        time.sleep(0.01)

@@ -40,7 +40,7 @@ COMPRESSIONS = [f"_core.compression.{name}" for name in ("gzip_zlib", "plain", "
 REMOTE = ["generations", "objects", "rclone", "remote", "s3"]
 WRITING = ["copying", "directory_staging", "encrypted_files", "objective", "opening", "sink"]
 REPOSITORY = [f"_repository.{name}" for name in [*REMOTE, *WRITING]]
-VERBS = [f"_verbs.{name}" for name in ("backup_import", "copies", "migrate", "restore", "space")]
+VERBS = [f"_verbs.{name}" for name in ("backup_import", "copies", "evidence_lines", "migrate", "restore", "space")]
 OTHERS = ["_core.age", "_core.scratch"]
 # What a store of each type imports of its own to find out whether it has changed.
 STORES = {

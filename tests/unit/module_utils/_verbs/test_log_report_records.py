@@ -9,6 +9,8 @@ import json
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -20,13 +22,26 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2E
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import TYPES
 from ansible_collections.day2.ops.plugins.module_utils._verbs.logs import report as log_report
+from ansible_collections.day2.ops.plugins.module_utils._verbs.records import store_info, validate
 from tests.services.stores import Store
 from tests.unit.module_utils._verbs.migrations import Stores
 from tests.unit.module_utils._verbs.migrations import run as migrate
 from tests.unit.module_utils.verbs import run_verb
 
+COLLECTIONS = Path(__file__).resolve().parents[4] / ".cache" / "collections"
 Audit = Callable[..., Store]
 
+RUN = """
+import importlib, json, sys
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
+from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
+verb = importlib.import_module("ansible_collections.day2.ops.plugins.module_utils._verbs." + sys.argv[1])
+try:
+    found = verb.run(json.loads(sys.argv[2]), False, Progress(""))
+    print(found.get("total", found.get("valid")))
+except Day2Error as exc:
+    print(exc)
+"""
 NOW = datetime.now(timezone.utc).replace(microsecond=0)
 ACTIONS = (("login", "session", 200), ("login", "session", 401), ("create", "system", 201), ("delete", "system", 403))
 COUNTS = [
@@ -41,6 +56,12 @@ COUNTS = [
     },
     {"name": "forbidden", "by": ["user_id"], "where": [{"field": "status_code", "is": 403}], "since": None},
 ]
+
+
+@pytest.fixture(autouse=True)
+def _when_the_test_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not when its file was read: half an hour later, the last hour of seven days would be another one."""
+    monkeypatch.setitem(globals(), "NOW", datetime.now(timezone.utc).replace(microsecond=0))
 
 
 def entries(count: int = 240) -> list[dict[str, Any]]:
@@ -338,3 +359,35 @@ def test_a_file_that_others_can_read_is_replaced_by_a_private_one(audit: Audit, 
     path.chmod(0o644)
     assert [report(store, check, export=str(path))["changed"] for check in (True, False, True)] == [True, True, False]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("name", "verb", "given", "words"),
+    [
+        ("logs.report", log_report, {"source": True, "collection": "audit_log"}, "1\n"),
+        ("records.validate", validate, {"store": True, "collection": "audit_log", "schema": {}}, "1\n"),
+        ("records.store_info", store_info, {"store": True}, "is not writable. If the database is in WAL mode, SQLite "),
+    ],
+)
+def test_a_database_in_a_directory_that_is_read_only(
+    name: str, verb: Any, given: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    """As in the sandbox of a scheduled job; its application has stopped, and left no log to SQLite."""
+    path = tmp_path / "audit.db"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode=wal")
+    with connection:
+        connection.execute("CREATE TABLE audit_log (id INTEGER PRIMARY KEY, timestamp TEXT, level TEXT)")
+        connection.execute("INSERT INTO audit_log VALUES (1, ?, 'info')", (entries(1)[0]["timestamp"],))
+    connection.close()
+    params = {option: one.get("default") for option, one in verb.ARGUMENTS["argument_spec"].items()}
+    store = {"type": "sqlite", "path": str(path)}
+    params.update({option: store if value is True else value for option, value in given.items()})
+    mount = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+    python = [sys.executable, "-c", RUN, name, json.dumps(params)]
+    command = ["unshare", "--mount", "sh", "-c", mount, str(tmp_path), *python]
+    environment = dict(os.environ, PYTHONPATH=str(COLLECTIONS))
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    assert words in done.stdout
+    assert os.listdir(tmp_path) == ["audit.db"]

@@ -302,6 +302,17 @@ def test_who_is_not_the_owner_is_told_so(source: Store, target: Store, postgresq
         run(True, source=source, target=target, types=MS)
 
 
+def test_a_table_of_another_role_that_refers_to_one_is_told_with_the_rest(source: Store, target: Store) -> None:
+    """Nothing of it may even be read."""
+    ask({**target, "username": "postgres"}, "CREATE SCHEMA other CREATE TABLE likes (u bigint REFERENCES public.users)")
+    ask(target, "INSERT INTO users (id, email, created_at) VALUES (1, 'old', now())")
+    sql(source, "UPDATE posts SET state = -1 WHERE id = 1")
+    words = 'the foreign key likes_u_fkey of "other"."likes" belongs to another role; posts: some .* posts_state_check'
+    for check in (True, False):
+        with pytest.raises(TargetError, match=words):
+            run(check, source=source, target=target, types=MS, on_existing="replace", safety_backup=False)
+
+
 def test_who_may_not_have_temporary_tables_is_told_so_with_the_rest(source: Store, target: Store) -> None:
     server = {**target, "username": "postgres"}
     for kind in ("TABLES", "SEQUENCES"):

@@ -27,7 +27,19 @@ RULES = [
     ("sqlite", "CREATE UNIQUE INDEX odd ON users (v) WHERE n > 0", ("'a'", 1), ("'a'", 2)),
     ("sqlite", "CREATE UNIQUE INDEX odd ON users (v COLLATE RTRIM)", ("'a'", 1), ("'a  '", 2)),
     ("sqlite", "CREATE UNIQUE INDEX odd ON users (v COLLATE NOCASE, abs(n))", ("'a'", 1), ("'A'", -1)),
+    (
+        "sqlite",
+        "ALTER TABLE users ADD g AS (lower(v)); CREATE UNIQUE INDEX odd ON users (g)",
+        ("'a'", 1),
+        ("'A'", 2),
+    ),
     ("postgresql", "CREATE UNIQUE INDEX odd ON users (lower(v))", ("'a'", 1), ("'A'", 2)),
+    (
+        "postgresql",
+        "ALTER TABLE users ADD g text GENERATED ALWAYS AS (lower(v)) STORED UNIQUE",
+        ("'a'", 1),
+        ("'A'", 2),
+    ),
     ("postgresql", "CREATE UNIQUE INDEX odd ON users (v) WHERE n > 0", ("'a'", 1), ("'a'", 2)),
     (
         "postgresql",
@@ -54,8 +66,9 @@ def row(number: int, values: Any) -> str:
     return f"INSERT INTO users VALUES ({number}, {values[0]}, {values[1]})"
 
 
-def rows(store: Store) -> list[Any]:
-    return [tuple(str(one).strip() for one in found) for found in sql(store, "SELECT * FROM users ORDER BY id")]
+def rows(store: Store, columns: str = "id, v, n") -> list[Any]:
+    found = sql(store, f"SELECT {columns} FROM users ORDER BY id")
+    return [tuple(str(one).strip() for one in values) for values in found]
 
 
 def refused(match: str, **params: Any) -> None:
@@ -114,7 +127,7 @@ def test_columns_that_only_the_target_has_keep_their_values(stores: Stores, kind
         "INSERT INTO users VALUES (1, 'old', 1, 'yesterday')",
     )
     run(source=source, target=target, on_existing="merge", safety_backup=False)
-    assert rows(target) == [("1", "a", "1", "yesterday"), ("2", "a", "2", "None"), ("3", "b", "3", "None")]
+    assert rows(target, "*") == [("1", "a", "1", "yesterday"), ("2", "a", "2", "None"), ("3", "b", "3", "None")]
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

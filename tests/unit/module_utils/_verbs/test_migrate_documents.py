@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import decimal
+import itertools
 import json
 import sqlite3
 from pathlib import Path
@@ -105,8 +106,10 @@ RECORDS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("first", ["json", "sqlite", "postgresql", "dynamodb"])
-@pytest.mark.parametrize("second", ["json", "sqlite", "postgresql", "dynamodb"])
+# From and to JSON each of them goes anyway.
+@pytest.mark.parametrize(
+    ("first", "second"), [("json", "json"), *itertools.permutations(["sqlite", "postgresql", "dynamodb"], 2)]
+)
 def test_every_pair_and_back(stores: Stores, first: str, second: str) -> None:
     chain = [write(stores("json"), RECORDS), stores(first), stores(second), stores("json")]
     for source, target in zip(chain, chain[1:]):
@@ -149,6 +152,21 @@ def test_records_kept_whole_come_back(stores: Stores, kind: str, document: Any) 
     source, target, last = write(stores("json"), document), stores(kind), stores("json")
     four_steps(source, target, shape="document")
     four_steps(target, last)
+    assert back(last) == document
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("sqlite", "postgresql"), ("postgresql", "sqlite"), ("sqlite", "sqlite")]
+)
+@pytest.mark.parametrize("shape", ["document", "columns"])
+def test_records_kept_whole_move_on(stores: Stores, first: str, second: str, shape: str) -> None:
+    document = {"m": {"k": {"a": 1, "document": "x"}, "l": {}}, "l": [{"_key": 1}, {"document": None}]}
+    source, between = write(stores("json"), document), stores(first)
+    target, last = stores(second), stores("json")
+    run(source=source, target=between, shape="document")
+    run(source=between, target=target, shape=shape)
+    assert not run(True, source=between, target=target, shape=shape)["changed"]
+    run(source=target, target=last)
     assert back(last) == document
 
 
@@ -274,6 +292,18 @@ def test_a_table_of_an_application_takes_records_with_gaps(stores: Stores, kind:
     sql(target, "CREATE TABLE t (id TEXT PRIMARY KEY, v TEXT)")
     four_steps(source, target)
     assert sql(target, "SELECT * FROM t ORDER BY id") == [("a", None), ("b", None), ("c", "x")]
+    assert not [said for said in run(True, source=source, target=target)["warnings"] if "distinguish" in said]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_table_of_documents_that_does_not_know_nulls_says_so(stores: Stores, kind: str) -> None:
+    source, target = stores("json"), stores(kind)
+    write(source, {"t": {"a": {"id": "a", "v": 1, "w": None}, "b": {"id": "b", "w": 2}}})
+    run(source=source, target=target)
+    write(source, {"t": {"c": {"id": "c", "v": None, "w": 3}, "d": {"id": "d"}}})
+    for check in (True, False):
+        done = run(check, source=source, target=target, on_existing="merge", safety_backup=False)
+        assert "The table t of the target does not distinguish null from missing in v, w." in done["warnings"]
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

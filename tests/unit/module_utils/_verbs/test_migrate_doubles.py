@@ -37,7 +37,7 @@ def test_within_records(stores: Stores, record: str, name: str, many: int) -> No
     values = [(record if n % 3 == 0 else '{"id": "%d", "x": 3}').replace("%d", str(n)) for n in range(many)]
     members = [f'"{n}": {value}' for n, value in enumerate(values)]
     expected = (
-        f"t: {(many + 2) // 3} mappings within the records have a name more than once, "
+        f"t: {'1 mapping' if many == 1 else f'{(many + 2) // 3} mappings'} within the records with a duplicate name, "
         f"for example {name}: the last value counts."
     )
     assert expected in of('{{"a": {{"k": {{"v": 1}}}}, "t": {{{}}}}}'.format(", ".join(members)), stores)[0]

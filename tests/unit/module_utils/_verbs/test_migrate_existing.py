@@ -14,13 +14,16 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core import host_state
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import TargetError
+from ansible_collections.day2.ops.plugins.module_utils._evidence import journal
 from ansible_collections.day2.ops.plugins.module_utils._stores.documents.target import JsonTarget
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.target import DynamodbTarget
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.target import PostgresqlTarget
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.model import Info
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_target
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.target import SqliteTarget
+from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import revert
 from tests.unit.module_utils._verbs.migrations import Store, Stores, run, sql
 
 STORES: dict[str, Any] = {
@@ -49,17 +52,26 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_parents_come_first_on_the_way_there_and_back(stores: Stores, kind: str, tmp_path: Path) -> None:
+def test_parents_come_first_on_the_way_there_and_back(
+    stores: Stores, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / "state"))
+    journal.append([], "host", "mark")
     values = "INSERT INTO parent VALUES (1, 'a'), (2, 'b')", "INSERT INTO child VALUES (1, 2), (2, 2)"
     source = made(stores("sqlite"), PARENT, CHILD, *values)
     values = "INSERT INTO parent VALUES (1, 'x'), (3, 'z')", "INSERT INTO child VALUES (1, 1), (2, 3), (9, 3)"
     target = made(stores(kind), PARENT, CHILD, *values)
     before = rows(target)
     more = {"repository": str(tmp_path / "backups"), "name": "family"}
-    assert run(source=source, target=target, on_existing="replace", **more)["changed"]
+    saved = run(source=source, target=target, on_existing="replace", **more)["safety_backup"]
     assert rows(target) == rows(source)
     assert run(target=target, state="reverted", **more)["changed"]
     assert rows(target) == before
+    entries = [json.loads(line) for line in Path(host_state.evidence(host_state.JOURNAL)).read_bytes().splitlines()]
+    told = [(one["event"], one["set"], one.get("reason"), one["backup"] == saved) for one in entries[1:]]
+    # a file is restored as a whole, with a safety backup of its own
+    again = [("backup", "family", "safety", False)] if kind == "sqlite" else []
+    assert told == [("backup", "family", "safety", True), *again, ("restore", "family", None, True)]
     assert not run(target=target, state="reverted", **more)["changed"]
 
 
@@ -201,6 +213,22 @@ def test_a_replacement_that_was_interrupted_can_be_reverted(stores: Stores, kind
     assert contents(target) == contents(source)
     run(target=target, state="reverted", **more)
     assert contents(target) == contents(old)
+
+
+def test_each_backup_that_a_revert_restores_is_recorded(
+    stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, source, target = two_tables(stores, "old"), two_tables(stores, "new"), stores("postgresql")
+    more = {"repository": str(tmp_path / "backups"), "name": "two"}
+    run(source=old, target=target)
+    stop("postgresql", source, target, 2, on_existing="replace", only=["b"], **more)
+    run(source=source, target=target, on_existing="replace", **more)
+    recorded: list[str] = []
+    monkeypatch.setattr(revert, "also", lambda _event, **entry: recorded.append(entry["backup"]))
+    undone = run(target=target, state="reverted", **more)
+    assert contents(target) == contents(old)
+    assert len(recorded) == 2
+    assert f" {', '.join(recorded)}." in undone["msg"]
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql", "dynamodb"])

@@ -238,14 +238,22 @@ def test_a_name_that_a_view_has_is_refused(stores: Stores) -> None:
             run(check, source=source, target=target)
 
 
-@pytest.mark.parametrize("made", ["CREATE VIEW T AS SELECT 1 AS id", "CREATE INDEX t ON other (id)"])
-def test_a_name_that_a_view_or_an_index_of_sqlite_has_is_refused(stores: Stores, made: str) -> None:
+@pytest.mark.parametrize(
+    "made",
+    [
+        "CREATE VIEW T AS SELECT 1 AS id",
+        "CREATE INDEX t ON other (id)",
+        "CREATE TABLE T (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE T (id INTEGER PRIMARY KEY, v)",
+    ],
+)
+def test_a_name_that_something_else_of_sqlite_has_is_refused(stores: Stores, made: str) -> None:
     source, target = stores("sqlite"), stores("sqlite")
     sql(source, "CREATE TABLE t (id INTEGER PRIMARY KEY)")
     sql(target, "CREATE TABLE other (id INTEGER)")
     sql(target, made)
     for check in (True, False):
-        with pytest.raises(TargetError, match="has the (view|index) t, so that it can't have a table with that name"):
+        with pytest.raises(TargetError, match="has the (view|index|table) [tT], so that it can't have a table with"):
             run(check, source=source, target=target)
 
 

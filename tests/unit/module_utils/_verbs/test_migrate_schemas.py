@@ -13,8 +13,8 @@ from tests.unit.module_utils._verbs.migrations import Store, Stores, connected, 
 
 # What PostgreSQL itself tells of a schema.
 CATALOG = (
-    """SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, l.collname,
-         pg_get_expr(d.adbin, d.adrelid)
+    """SELECT c.relname, a.attname, a.attnum, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
+         l.collname, pg_get_expr(d.adbin, d.adrelid)
        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid LEFT JOIN pg_collation l ON l.oid = a.attcollation
        LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
        WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND a.attnum > 0 ORDER BY 1, 2""",
@@ -55,6 +55,16 @@ CREATE INDEX pages ON vm USING brin (a);
 INSERT INTO host (code, mood, moods, span) VALUES ('a', 'sad', '{sad,happy}', '[1,3)'), ('b', 'it''s ok', NULL, NULL);
 INSERT INTO vm (id, host, a, b, name) VALUES (1, 10, 1, 1, 'x'), (2, 15, 1, 2, 'y')"""
 
+COMPUTED = """
+CREATE TABLE host (
+  label text COLLATE "C" GENERATED ALWAYS AS (lower(name)) STORED CONSTRAINT labels PRIMARY KEY, name text,
+  twice bigint GENERATED ALWAYS AS (id * 2) STORED NOT NULL UNIQUE, id integer
+);
+CREATE TABLE vm (host text GENERATED ALWAYS AS (lower(name)) STORED REFERENCES host, name text REFERENCES host);
+CREATE INDEX both_of ON host (id, twice);
+INSERT INTO host (name, id) VALUES ('A', 1), ('b', 2);
+INSERT INTO vm (name) VALUES ('a'), ('b'), ('b')"""
+
 
 def catalog(store: Store) -> list[Any]:
     with connected(store) as server:
@@ -90,6 +100,31 @@ def test_postgresql_to_postgresql_keeps_a_schema_to_the_letter(first: Store, sto
         server.execute("DELETE FROM vm WHERE id = 3")
     run(source=first, target=second, on_existing="replace", safety_backup=False)
     assert not run(source=first, target=second)["changed"]
+
+
+def test_postgresql_to_postgresql_keeps_computed_columns(stores: Stores) -> None:
+    first, second = stores("postgresql"), stores("postgresql")
+    with connected(first) as server:
+        server.execute(COMPUTED)
+    assert four_steps(first, second)["warnings"] == []
+    assert catalog(second) == catalog(first)
+    assert sql(second, "SELECT * FROM host ORDER BY id") == [("a", "A", 2, 1), ("b", "b", 4, 2)]
+
+
+@pytest.mark.parametrize("kinds", [("postgresql", "sqlite"), ("sqlite", "postgresql")])
+def test_what_is_on_computed_columns_stays_behind(stores: Stores, kinds: tuple[str, str]) -> None:
+    first, second = map(stores, kinds)
+    for statement in COMPUTED.split(";"):
+        if kinds[0] == "sqlite":  # in which they are no primary keys
+            statement = statement.replace("CONSTRAINT labels PRIMARY KEY", "UNIQUE").replace("REFERENCES host", "")
+            statement = statement.replace('COLLATE "C"', "")
+        sql(first, statement)
+    warnings = " ".join(four_steps(first, second)["warnings"])
+    for part in ("column label", "unique (label)", "unique (twice)", "index both_of on a computed column"):
+        assert part in warnings
+    if kinds[0] == "postgresql":
+        assert "the foreign key of a computed column (host)" in warnings
+    assert sql(second, "SELECT * FROM host ORDER BY id") == [("A", 1), ("b", 2)]
 
 
 def test_empty_tables_begin_to_count_where_they_should(stores: Stores) -> None:

@@ -211,6 +211,20 @@ def test_an_odd_value_stops_sql_is_rejected_or_makes_the_column_json(stores: Sto
     )
 
 
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_column_whose_type_is_given_gets_no_wider(stores: Stores, exists: bool) -> None:
+    source, target = stores("sqlite"), stores("postgresql")
+    sql(source, "CREATE TABLE o (id INTEGER PRIMARY KEY, at TEXT)")
+    sql(source, "INSERT INTO o VALUES (1, '2024-01-01 10:00:00'), (2, '')")
+    if exists:
+        sql(target, "CREATE TABLE o (id bigint PRIMARY KEY, at timestamp)")
+    types = {} if exists else {"types": {"o.at": "timestamp"}}
+    for check in (True, False):
+        with pytest.raises(TargetError, match="o.at is not a time in 1 record") as caught:
+            run(check, source=source, target=target, odd="wider", **types)
+        assert "reject such records, or correct them or the types." in caught.value.hint
+
+
 def test_a_column_that_does_not_get_its_declared_type_is_told(stores: Stores) -> None:
     source, target = stores("sqlite"), stores("postgresql")
     columns = "at TIMESTAMP, day DATETIME, flag BOOLEAN, word BOOL, us DATE, s DATETIME"

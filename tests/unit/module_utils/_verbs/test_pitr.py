@@ -9,30 +9,44 @@ import contextlib
 import http.client
 import json
 import os
+import pwd
 import re
 import shutil
 import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
+import types
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, cast
 from urllib.parse import urlsplit
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core import host_state
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
+    Cancelled,
     InvalidRequest,
     RepositoryError,
     TargetError,
 )
+from ansible_collections.day2.ops.plugins.module_utils._evidence import journal
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.pitr import stanza
+from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.pitr.copies import Copy, Target
+from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.pitr.restore import Restored, not_reached
 from ansible_collections.day2.ops.plugins.module_utils._verbs import backup_info, postgresql_pitr, restore
+from ansible_collections.day2.ops.plugins.module_utils._verbs.drill import drill as restore_drill
+from ansible_collections.day2.ops.plugins.module_utils._verbs.drill import pitr
+from ansible_collections.day2.ops.plugins.module_utils._verbs.drill.outcome import Unsound
+from ansible_collections.day2.ops.plugins.module_utils._verbs.drill.pitr import Markers, judge
 from ansible_collections.day2.ops.plugins.module_utils._verbs.health import check as health_check
 from tests.conftest import COLLECTIONS, ROOT
 from tests.services.pgbackrest import Archived, archived, tls
+from tests.services.postgresql import as_postgres
 from tests.services.s3 import CREDENTIALS, REGION, ministack
 from tests.unit.module_utils.verbs import run_verb
 
@@ -53,7 +67,7 @@ def server() -> Iterator[Archived]:
 
 
 @pytest.fixture(scope="module")
-def ready(server: Archived) -> Archived:
+def ready(server: Archived, tmp_path_factory: pytest.TempPathFactory) -> Archived:
     """It is set up, in the steps that users take."""
     (server.directory / "log").mkdir()
     os.chown(server.directory / "log", *(os.stat(server.data).st_uid, -1))
@@ -69,7 +83,12 @@ def ready(server: Archived) -> Archived:
     assert (again["changed"], again["restart_needed"]) == (False, ["archive_mode"])
     server.restart()
     assert run(postgresql_pitr, True, **server.options)["changed"] is True  # there is no backup yet
-    done = run(postgresql_pitr, **server.options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(host_state.VARIABLE, str(tmp_path_factory.mktemp("state")))
+        journal.append([], "host", "mark")
+        done = run(postgresql_pitr, **server.options)
+        (_begun, entry) = map(json.loads, Path(host_state.evidence(host_state.JOURNAL)).read_bytes().splitlines())
+    assert (entry["event"], entry["reason"], entry["set"]) == ("backup", "pgbackrest", server.stanza)
     assert (done["changed"], done["restart_needed"]) == (True, [])
     assert [one["type"] for one in done["pitr"]["backups"]] == ["full"]
     for check in (True, False):
@@ -527,3 +546,120 @@ def test_a_configuration_made_by_hand(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (found.config, found.place.port) == ("", 5499)
     (tmp_path / "conf.d" / "own.conf").write_text(f"{stanza.HEADER}[own]\npg1-path=/nowhere\n")
     assert stanza.Stanza.at("pgbackrest", "own").config == str(tmp_path / "conf.d" / "own.conf")
+
+
+@pytest.fixture
+def base(ready: Archived) -> Iterator[Path]:
+    """A scratch directory with a path that is short enough for a socket."""
+    made = Path(tempfile.mkdtemp(prefix="day2-", dir=ready.directory.parent))
+    made.chmod(0o711)
+    yield made
+    shutil.rmtree(made)
+
+
+def test_a_drill_restores_between_two_transactions(ready: Archived, base: Path) -> None:
+    given = given_for(ready, scratch=str(base))
+    assert run(restore_drill, True, **given)["drill"]["verdict"] is None
+    drill = run(restore_drill, **given)["drill"]
+    assert (drill["verdict"], drill["reason"]) == ("pass", None)
+    assert drill["backup"] == run(backup_info, **given_for(ready))["sets"][0]["newest"]
+    assert drill["rto_s"] > 0
+    assert list(base.iterdir()) == []
+
+
+# As of a server: pg_ctl stop sends the signal, and waits until the file is gone.
+SERVER = "trap 'kill $!; rm postmaster.pid; exit' QUIT; echo $$ > postmaster.pid; sleep 60 & wait"
+
+
+def test_a_drill_that_is_stopped_while_the_copy_starts_leaves_no_server(
+    ready: Archived, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers: list[subprocess.Popen[bytes]] = []
+
+    def interrupted(copy: Any, *_more: Any) -> None:
+        data = Path(copy.target.directory)
+        ready.as_postgres("mkdir", data)
+        ready.as_postgres("touch", data / "PG_VERSION")
+        servers.append(subprocess.Popen(["sh", "-c", SERVER], cwd=data, **as_postgres()))
+        wait_until((data / "postmaster.pid").exists)
+        raise Cancelled("It took too long.")
+
+    monkeypatch.setattr(pitr, "apply", interrupted)
+    with pytest.raises(Cancelled):
+        run(restore_drill, **given_for(ready, scratch=str(base)))
+    servers[0].wait(timeout=30)
+    assert list(base.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "verdict", "reason"),
+    [
+        ("repo1-path=/nowhere/at/all", "fail", "has no good backup"),
+        ("repo1-path=/dev/null/none", "fail", "can't be read"),
+        ("pg1-socket-path=/nowhere", "inconclusive", "can't be asked"),
+        ("", "inconclusive", "is too long for a socket"),
+        ("private", "inconclusive", "can't be entered by"),
+    ],
+)
+def test_what_check_mode_knows_of_a_drill(ready: Archived, base: Path, place: str, verdict: str, reason: str) -> None:
+    config = ready.directory / "changed.conf"
+    option, assigned, _value = place.partition("=")
+    text = Path(ready.options["config"]).read_text()
+    config.write_text(re.sub(f"(?m)^{option}=.*$", place, text) if assigned else text)
+    config.chmod(0o644)
+    scratch = base / ("a" * 80) if not place else base
+    scratch.mkdir(exist_ok=True)
+    if place == "private":
+        scratch.chmod(0o700)
+    given = given_for(ready, scratch=str(scratch), repository=f"pgbackrest:{config}")
+    for check in (True, False):
+        drill = run(restore_drill, check, **given)["drill"]
+        assert drill["verdict"] == verdict
+        assert reason in drill["reason"]
+    assert [path for path in base.rglob("*") if path != scratch] == []
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ("FATAL:  could not locate required checkpoint record", RepositoryError),
+        ("PANIC:  could not locate a valid checkpoint record", RepositoryError),
+        ("FATAL:  WAL ends before end of online backup\nFATAL:  the database system is starting up", RepositoryError),
+        ("FATAL:  WAL ends before consistent recovery point", RepositoryError),
+        ('FATAL:  invalid data in file "backup_label"', RepositoryError),
+        ("FATAL:  requested recovery stop point is before consistent recovery point", TargetError),
+        ("FATAL:  could not map anonymous shared memory: Cannot allocate memory", TargetError),
+        ('FATAL:  could not create lock file "/s/.s.PGSQL.5432.lock": Permission denied', TargetError),
+    ],
+)
+def test_whether_the_archive_is_why_a_copy_does_not_start(tmp_path: Path, said: str, error: Any) -> None:
+    log = tmp_path / "log"
+    log.write_text(f"LOG:  starting archive recovery\n{said}\nLOG:  database system is shut down\n")
+    me: Any = types.SimpleNamespace(name="main", user=pwd.getpwuid(os.geteuid()))
+    copy = Copy(me, cast(Any, None), Target("/copy", "/s", 5432, True), None, False)
+    found = not_reached(copy, str(log), "")
+    assert type(found) is error
+    assert said.splitlines()[0].partition(":  ")[2] in found.message
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "last", "error"),
+    [
+        ("committed", None, "2025-06-30T12:00:00Z", None),
+        ("committed", "aborted", "2025-06-30T12:00:00Z", None),
+        ("aborted", None, "2025-06-30T12:00:00Z", Unsound),
+        (None, None, "2025-06-30T12:00:00Z", Unsound),
+        ("committed", "committed", "2025-06-30T12:00:02Z", Unsound),
+        ("committed", None, None, Unsound),
+        ("committed", "committed", "2025-06-30T12:00:00Z", TargetError),
+    ],
+)
+def test_what_a_copy_must_have(before: Any, after: Any, last: Any, error: Any) -> None:
+    markers = Markers(7, datetime(2025, 6, 30, 12, 0, 1, tzinfo=timezone.utc), 8)
+    with pytest.raises(error) if error else contextlib.nullcontext():
+        judge(markers, {"before": before, "after": after}, Restored(last, (), ()))
+
+
+def test_options_of_other_drills_are_refused(ready: Archived) -> None:
+    with pytest.raises(InvalidRequest, match="negative does not apply"):
+        run(restore_drill, **given_for(ready, negative=True))

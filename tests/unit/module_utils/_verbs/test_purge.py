@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 from decimal import Decimal
@@ -18,10 +19,13 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled, Day2Error, InvalidRequest
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._core.tagged_json import decode
-from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import purger
+from ansible_collections.day2.ops.plugins.module_utils._repository import directory_staging
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import purger, second_reader
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.second_reader import SecondReader
 from ansible_collections.day2.ops.plugins.module_utils._verbs import backup, restore
 from ansible_collections.day2.ops.plugins.module_utils._verbs.records import purge, purge_outcome, purge_plan
 from tests.services.age_keys import new_key
+from tests.services.manual import script
 from tests.services.stores import Store
 from tests.unit.module_utils._verbs.migrations import Stores, connected, sql
 from tests.unit.module_utils._verbs.migrations import run as migrate
@@ -131,12 +135,16 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]
     return do
 
 
-class Ending(Progress):
-    """Ends a run after the first transaction of the removal."""
+def _end() -> None:
+    raise Cancelled("Stopped: it was requested.")
 
-    def __init__(self) -> None:
+
+class Ending(Progress):
+    """Ends a run after the first transaction of the removal, or does something else after each."""
+
+    def __init__(self, action: Callable[[], object] = _end) -> None:
         super().__init__()
-        self._begun = False
+        self._begun, self._action = False, action
 
     def start(self, label: str, total: Any = None, unit: str = "") -> None:
         super().start(label, total, unit)
@@ -145,7 +153,7 @@ class Ending(Progress):
     def update(self, done: int) -> None:
         super().update(done)
         if self._begun and done:
-            raise Cancelled("Stopped: it was requested.")
+            self._action()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -194,6 +202,52 @@ def test_what_is_written_meanwhile_stays_for_the_next_run(
     assert [one for one in ids(store) if one % 2] == [1, 999, 2399, 5001]
     assert run(store)["deleted"] == 4
     assert [one["note"] for one in exported(repository) if one["id"] in (1, 999, 2399)][-3:] == ["late"] * 3
+
+
+@pytest.mark.parametrize(("mode", "dies"), [("wal", False), ("wal", True), ("delete", False)])
+def test_a_second_process_reads_again_what_is_deleted(
+    mode: str, dies: bool, run: Purge, events: Callable[..., Store], meanwhile: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = events("sqlite", 2500)
+    sql(store, f"PRAGMA journal_mode={mode}")
+    meanwhile(lambda: sql(store, "UPDATE events SET note = 'late' WHERE id IN (1, 2001, 4999)"))
+    digest, answers = SecondReader.digest, []
+
+    def asked(self: SecondReader, number: int) -> Any:
+        if dies and number == 2:
+            os.kill(self._pid, signal.SIGKILL)
+        answers.append(digest(self, number))
+        return answers[-1]
+
+    monkeypatch.setattr(SecondReader, "digest", asked)
+    monkeypatch.setattr(second_reader, "_PATIENCE", 60.0)
+    monkeypatch.setattr(purger, "usual_number", lambda: 2)
+    done = run(store)
+    assert (done["deleted"], done["left_changed"], done["gone"]) == (2497, 3, 0)
+    assert [one for one in ids(store) if one % 2] == [1, 2001, 4999]
+    assert len(answers) == 5
+    assert (None in answers, len(set(answers[:2])), "" in answers) == (dies, 2, False)
+
+
+@pytest.mark.parametrize(("mode", "then"), [("wal", "wal"), ("delete", "delete"), ("delete", "wal")])
+def test_what_is_written_between_two_bursts_stays(
+    mode: str, then: str, run: Purge, events: Callable[..., Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = events("sqlite", 2500)
+    sql(store, f"PRAGMA journal_mode={mode}")
+    monkeypatch.setattr(purger, "_BURST", 0.0)
+    monkeypatch.setattr(purger, "usual_number", lambda: 2)
+    monkeypatch.setattr(second_reader, "_PATIENCE", 60.0)
+
+    with contextlib.closing(sqlite3.connect(store["path"], isolation_level=None)) as connection:
+
+        def write() -> None:
+            connection.execute(f"PRAGMA journal_mode={then}")
+            connection.execute("UPDATE events SET note = note || '!' WHERE id IN (999, 1001, 4999)")
+
+        done = run(store, progress=Ending(write))
+    assert (done["deleted"], done["left_changed"]) == (2498, 2)  # the first batch had been deleted
+    assert [one for one in ids(store) if one % 2] == [1001, 4999]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -673,6 +727,47 @@ def test_a_trigger_that_keeps_a_record(kind: str, run: Purge, events: Callable[.
         sql(store, "CREATE TRIGGER t BEFORE DELETE ON events FOR EACH ROW WHEN (old.id = 1) EXECUTE FUNCTION keep()")
     done = run(store)
     assert (done["deleted"], done["left_changed"]) == (2, 1)
+    done = run(store)
+    assert (done["deleted"], done["exported"], done["changed"]) == (0, 1, True)  # an export was published
+
+
+@pytest.mark.parametrize("other", [3, 3001])
+def test_what_a_trigger_has_changed_stays(
+    other: int, run: Purge, events: Callable[..., Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = events("sqlite", 2000)
+    sql(store, "PRAGMA journal_mode=wal")
+    sql(
+        store,
+        "CREATE TRIGGER t AFTER DELETE ON events WHEN old.id = 1 "
+        f"BEGIN UPDATE events SET note = 'hold' WHERE id = {other}; END",
+    )
+    monkeypatch.setattr(purger, "_BURST", 60.0)
+    monkeypatch.setattr(second_reader, "_PATIENCE", 60.0)
+    monkeypatch.setattr(purger, "usual_number", lambda: 2)
+    done = run(store, max_wait="10m")
+    assert (done["deleted"], done["left_changed"]) == (1999, 1)
+    assert sql(store, f"SELECT note FROM events WHERE id = {other}") == [("hold",)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_trigger_of_a_dependent_record_has_changed_stays(
+    kind: str, run: Purge, events: Callable[..., Store]
+) -> None:
+    store = events(kind, 3)
+    sql(store, "CREATE TABLE parts (id INTEGER PRIMARY KEY, event INTEGER REFERENCES events)")
+    sql(store, "CREATE INDEX parts_event ON parts (event)")
+    sql(store, "INSERT INTO parts VALUES (1, 1)")
+    change = "UPDATE events SET note = 'hold' WHERE id = 3;"
+    if kind == "sqlite":
+        sql(store, f"CREATE TRIGGER t AFTER DELETE ON parts BEGIN {change} END")
+    else:
+        body = f"BEGIN {change.replace(chr(39), chr(39) * 2)} RETURN NULL; END"
+        sql(store, f"CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS '{body}'")
+        sql(store, "CREATE TRIGGER t AFTER DELETE ON parts FOR EACH ROW EXECUTE FUNCTION hold()")
+    done = run(store, references="cascade")
+    assert (done["deleted"], done["left_changed"]) == (2, 1)
+    assert sql(store, "SELECT note FROM events WHERE id = 3") == [("hold",)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -684,12 +779,38 @@ def test_records_are_brought_back(
     before = sql(store, "SELECT id, at, note FROM events ORDER BY id")
     run(store)
     document = tmp_path / "back.json"
-    document.write_text(json.dumps({"events": exported(repository)}))
+    (export,) = repository.glob("events/2*/data/0.jsonl.zst")
+    places = {"/var/backups/day2/audit/20250630T120000Z-3f2a9c1b/data/0.jsonl.zst": str(export)}
+    places.update({"audit_log": "events", "/root/audit.json": str(document)})
+    command = script("RECORDS.md", "jq -s", places)
+    subprocess.run(["bash", "-euo", "pipefail", "-c", command], check=True)
     source = {"type": "json", "path": str(document), "values": "exact"}
     keys = [{"collection": "events", "fields": ["id"]}]
     migrate(source=source, target=store, on_existing="merge", primary_keys=keys, safety_backup=False)
     assert sql(store, "SELECT id, at, note FROM events ORDER BY id") == before
     assert {bytes(row[0]) for row in sql(store, "SELECT data FROM events")} == {b"\0\xff"}
+
+
+def test_an_export_that_can_not_be_read_back_deletes_nothing(
+    run: Purge, events: Callable[..., Store], repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checksum of the server would not show it, so that there is no such option."""
+    assert "read_back" not in purge.ARGUMENTS["argument_spec"]
+    store = events("sqlite", 3)
+    seal = directory_staging.DirectoryStaging.seal
+
+    def damaging(self: Any, path: str) -> Any:
+        names = seal(self, path)
+        (staged,) = repository.rglob("0.jsonl*")
+        staged.chmod(0o600)
+        staged.write_bytes(staged.read_bytes()[:-9] + b"123456789")
+        return names
+
+    monkeypatch.setattr(directory_staging.DirectoryStaging, "seal", damaging)
+    with pytest.raises(Day2Error, match="read back after writing"):
+        run(store)
+    assert len(ids(store)) == 6
+    assert not list(repository.glob("events/2*"))
 
 
 def test_an_export_is_no_backup(run: Purge, events: Callable[..., Store], repository: Path) -> None:

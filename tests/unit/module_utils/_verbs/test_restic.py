@@ -30,6 +30,7 @@ from ansible_collections.day2.ops.plugins.module_utils._probes.backup_probe impo
 from ansible_collections.day2.ops.plugins.module_utils._probes.base import Deadline
 from ansible_collections.day2.ops.plugins.module_utils._repository import restic as restics
 from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
+from tests.services.manual import script
 from tests.services.repositories import KINDS, restic_rclone, restic_s3
 
 pytestmark = pytest.mark.once  # it is a program, which is the same for every Python
@@ -121,16 +122,15 @@ def test_the_life_of_a_set(restic: Restic, place: dict[str, Any], tree: Path, tm
 
 def test_recovery_with_restic_alone(restic: Restic, place: dict[str, Any], tree: Path, tmp_path: Path) -> None:
     """As it is written in FORMAT.md."""
-    made = restic("backup", source={"type": "files", "path": str(tree)})["backup"]["id"]
-    asked(place, "restore", "latest", f"--tag=id={made},state=good", "--target", str(tmp_path / "back"))
-    back = tmp_path / "back"
-    subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=back, check=True)
-    (tmp_path / "by hand").mkdir()
-    pieces = sorted((back / "data").glob("*.tar.d/*"))
-    assert len(pieces) > 1
-    archive = b"".join(one.read_bytes() for one in pieces)
-    subprocess.run(["tar", "-xpf", "-", "-C", str(tmp_path / "by hand")], input=archive, check=True)
-    assert (tmp_path / "by hand" / "sub" / "file-1").read_bytes() == (tree / "sub" / "file-1").read_bytes()
+    restic("backup", source={"type": "files", "path": str(tree)})
+    (tmp_path / "password").write_text(PASSWORD)
+    places = {"/srv/restic": place["repository"], "~/restic-password": str(tmp_path / "password")}
+    places.update({"/tmp": str(tmp_path), "etc.tar.d": "tree.tar.d", "set=etc": "set=app"})
+    text = script("FORMAT.md", "restic restore", places)
+    environment = {**os.environ, "RESTIC_CACHE_DIR": str(tmp_path / "cache")}
+    subprocess.run(["bash", "-euo", "pipefail", "-c", text], env=environment, check=True, stdout=subprocess.DEVNULL)
+    assert len(list((tmp_path / "backup" / "data" / "tree.tar.d").iterdir())) > 1
+    assert (tmp_path / "etc" / "sub" / "file-1").read_bytes() == (tree / "sub" / "file-1").read_bytes()
 
 
 def test_what_is_damaged_is_seen_and_not_restored(restic: Restic, place: dict[str, Any], tree: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Optional
 
-from ...._core.errors import Day2Error, InvalidRequest, SourceError, TargetError, TaskEnded
+from ...._core.errors import Day2Error, Differs, InvalidRequest, SourceError, TargetError, TaskEnded
 from ...base import Change, Copy, Restoration
 from ..client import errors
 from .restore_contents import Contents
@@ -210,7 +210,7 @@ class _Work(NamedTuple):
         wrong = expected_now.differences(found)
         wrong += [f"index {name} (invalid)" for name in invalid_indexes(self.tools.server, new)]
         if wrong:
-            raise TargetError(
+            raise Differs(
                 f"The restored copy of {part.place.name} differs from the backup: {', '.join(wrong)}.",
                 "Nothing was changed. Check that nobody writes to databases whose names start with day2_.",
             )

@@ -36,6 +36,11 @@ from .stanza import Place, Stanza, complaint_of, run_as
 MARKER = "day2-restored.json"
 _FOREVER_S = "31536000"
 _POLL_S = 0.1
+# What a server complains of when WAL is missing or damaged, or does not belong to its base backup.
+_UNUSABLE = re.compile(
+    'checkpoint record|WAL ends before|invalid data in file "backup_label"|backup_label contains|invalid pages|'
+    "wal_level=minimal"
+)
 
 
 def plan(stanza: Stanza, target: Target, at: Optional[datetime]) -> Copy:
@@ -119,8 +124,13 @@ def _check_target(copy: Copy) -> None:
         raise TargetError(f"{target.socket_directory} does not exist.", "Set host to a directory for the socket.")
     left = os.path.lexists(prepared_for(target.directory))
     tablespaces.check(copy.stanza, copy.archive, copy.at, target.directory, left)
-    _program(copy)
-    needed = copy.archive.good[-1].size
+    check_host(copy.archive, parent)
+
+
+def check_host(archive: Archive, parent: str) -> None:
+    """Raise MissingDependency or NoSpace when no copy can be started, or made in this directory."""
+    _program(archive)
+    needed = archive.good[-1].size
     if free_bytes(parent) < needed:
         raise NoSpace(
             f"{parent} has {format_size(free_bytes(parent))} free, and the backup needs {format_size(needed)}.",
@@ -181,7 +191,7 @@ def apply(copy: Copy, progress: Progress, lock_timeout: float) -> Restored:
         try:
             restored = _build(copy, prepared, progress)
         except BaseException:
-            _stop(copy, prepared, "immediate")
+            stop(copy, prepared, "immediate")
             _discard(copy, prepared)
             raise
         if copy.target.keep_running:
@@ -195,7 +205,7 @@ def _remove_left(copy: Copy, prepared: str) -> list[str]:
     """What a killed run has left: its server may still run."""
     if not os.path.lexists(prepared):
         return []
-    _stop(copy, prepared, "immediate")
+    stop(copy, prepared, "immediate")
     return _discard(copy, prepared) or [f"Removed {prepared}, which an interrupted run had left."]
 
 
@@ -228,7 +238,7 @@ def _build(copy: Copy, prepared: str, progress: Progress) -> Restored:
     progress.start(f"Replaying WAL until {copy.moment}")
     _start(copy, prepared, instead)
     restored = _examine(copy)
-    _stop(copy, prepared, "fast")
+    stop(copy, prepared, "fast")
     tablespaces.settle(copy.stanza, prepared, instead)
     notes = tablespaces.outside(prepared, target.directory)
     _settle(copy, prepared)
@@ -268,9 +278,9 @@ def _settings(target: Target) -> str:
     )
 
 
-def _program(copy: Copy) -> str:
+def _program(archive: Archive) -> str:
     """pg_ctl of exactly the version of the data. Raises MissingDependency."""
-    major = _major(copy.archive)
+    major = _major(archive)
     path = find("pg_ctl", major)
     if major_of(path) != major:
         raise MissingDependency(f"PostgreSQL {major}", "to start the copy", f"Install the package postgresql-{major}.")
@@ -286,14 +296,14 @@ def _start(copy: Copy, directory: str, instead: Optional[Mapping[str, str]] = No
     # what a standby would need is not needed, and its settings may be larger than those known here
     # and a data_directory in its configuration is that of the server in use; a shell reads the options
     options = f"-c hot_standby=off -c {shlex.quote(f'data_directory={directory}')}"
-    argv = [_program(copy), "start", "-s", "-w", "-t", _FOREVER_S, "-D", directory, "-l", log, "-o", options]
+    argv = [_program(copy.archive), "start", "-s", "-w", "-t", _FOREVER_S, "-D", directory, "-l", log, "-o", options]
     status, out, said = run_as(copy.stanza.user, argv, None, "pg_ctl start", instead)
     while not status and not _is_ready(directory):  # it still replays
         if pid_in(directory) is None and not _is_ready(directory):
             status = 1
         time.sleep(_POLL_S)
     if status:
-        raise _not_reached(copy, log, said or out.decode(errors="replace"))
+        raise not_reached(copy, log, said or out.decode(errors="replace"))
 
 
 def _is_ready(directory: str) -> bool:
@@ -301,7 +311,10 @@ def _is_ready(directory: str) -> bool:
     return [line.strip() for line in lines_of(directory)[7:8]] == ["ready"]
 
 
-def _not_reached(copy: Copy, log: str, complaint: str) -> Day2Error:
+def not_reached(copy: Copy, log: str, complaint: str) -> Day2Error:
+    """Why the server of the copy does not start, by its log: a RepositoryError if the archive is the reason, else a
+    TargetError.
+    """
     try:
         with acting_as(copy.stanza.user), open(log, encoding="utf-8", errors="replace") as handle:
             said = handle.read()
@@ -315,6 +328,12 @@ def _not_reached(copy: Copy, log: str, complaint: str) -> Day2Error:
             "Omit at to restore everything that is archived.",
         )
     fatal = re.findall(r"(?:FATAL|PANIC):\s+(.+)", said)
+    unusable = [one for one in fatal if _UNUSABLE.search(one)]
+    if unusable:
+        return RepositoryError(
+            f"The archive of stanza {copy.stanza.name} can't be restored to {copy.moment}: {unusable[-1]}.",
+            "WAL is missing from it, or damaged. Make a new backup: pgbackrest --stanza=NAME backup.",
+        )
     return TargetError(f"The server of the copy does not start: {fatal[-1] if fatal else complaint_of(complaint)}.")
 
 
@@ -343,11 +362,11 @@ def _settle(copy: Copy, prepared: str) -> None:
         fsync_directory(os.path.dirname(directory))
 
 
-def _stop(copy: Copy, directory: str, mode: str) -> None:
+def stop(copy: Copy, directory: str, mode: str) -> None:
     """Stop the server in a directory, if one runs."""
     if pid_in(directory) is None:
         return
-    argv = [_program(copy), "stop", "-s", "-w", "-t", "300", "-m", mode, "-D", directory]
+    argv = [_program(copy.archive), "stop", "-s", "-w", "-t", "300", "-m", mode, "-D", directory]
     with contextlib.suppress(Day2Error):
         run_as(copy.stanza.user, argv, 310, "pg_ctl stop")
     if pid_in(directory) is not None:

@@ -126,7 +126,9 @@ def make_data() -> None:
 def make_jobs() -> None:
     """What the program day2 has recorded of two jobs."""
     done = {"verb": "backup", "status": "ok", "began": time.time() - 60, "last_ok": time.time() - 50}
-    write("/var/lib/day2/state/jobs/summary.json", json.dumps({"jobs": {"hawkfish": done, "logs": done}}))
+    # On the host, and where a push has put its copy.
+    for path in ("/var/lib/day2/state/jobs/summary.json", "/root/summaries/localhost.json"):
+        write(path, json.dumps({"jobs": {"hawkfish": done, "logs": done}}))
 
 
 class Api(BaseHTTPRequestHandler):
@@ -141,6 +143,10 @@ class Api(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def do_POST(self) -> None:  # messages of health checks
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
@@ -188,6 +194,7 @@ def play(s3: str) -> str:
         "    hostfactory_database_password: secret",
         "    redis_password: secret",
         f"    vault_age_identity: {IDENTITY}",
+        "    oncall_webhook: http://localhost:8080/messages",
         "    endpoints: " + json.dumps(endpoints),
         "    dotmac_customers: " + json.dumps(CUSTOMERS),
         "  tasks:",
@@ -232,7 +239,7 @@ def main() -> None:
             client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         playbook = write("/root/examples.yml", bring_older_backups() + play(s3))
         environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "False"}
-        done = subprocess.run(["ansible-playbook", str(playbook)], env=environment, check=False)
+        done = subprocess.run(["ansible-playbook", str(playbook)], cwd="/root", env=environment, check=False)
     sys.exit(done.returncode)
 
 

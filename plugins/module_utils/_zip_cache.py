@@ -1,0 +1,99 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keeps the compiled code of this collection on the host, in its state, as Python does in `__pycache__`.
+
+The code of a task comes from a zip file of sources. To compile them takes most of the time of a task that finds
+nothing to do. One file for each version of Python has the newest code of each module. It is used only for the source
+that it was made from, and only if no other user can have written it. Whatever is wrong with it, the source is compiled.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import marshal
+import os
+import stat
+import zipimport
+from collections.abc import Callable
+from importlib.util import MAGIC_NUMBER
+from types import CodeType
+
+from ._core.state_directory import directory
+
+_OURS = "ansible_collections/day2/ops/"
+_DIGEST = hashlib.sha256().digest_size
+
+_Compile = Callable[[str, bytes], CodeType]
+_Modules = dict[str, tuple[bytes, bytes]]  # by name of the file: digest of the source, compiled code
+_known: _Modules = {}
+_new: _Modules = {}
+
+
+def keep() -> None:
+    """Record what was compiled, for the next task. If that is impossible, that compiles it, too."""
+    if not _new or not os.path.isabs(directory()):
+        return
+    from ._core.files import make_private_directory, write_atomically  # only here: most tasks have compiled nothing
+
+    content = marshal.dumps({**_known, **_new})
+    try:
+        make_private_directory(directory())
+        write_atomically(_path(), hashlib.sha256(content).digest() + content, durable=False)
+    except OSError:
+        return
+    _known.update(_new)
+    _new.clear()
+
+
+def _path() -> str:
+    return os.path.join(directory(), f"compiled-{MAGIC_NUMBER.hex()}")
+
+
+def _read() -> _Modules:
+    try:
+        place = os.lstat(directory())
+        fd = os.open(_path(), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(fd, "rb") as file:
+            about = os.fstat(fd)
+            ours = stat.S_ISDIR(place.st_mode) and stat.S_ISREG(about.st_mode) and _is_ours(place) and _is_ours(about)
+            content = file.read() if ours else b""
+    except OSError:
+        return {}
+    if hashlib.sha256(content[_DIGEST:]).digest() != content[:_DIGEST]:
+        return {}
+    modules: _Modules = marshal.loads(content[_DIGEST:])  # noqa: S302 no other user can have written it
+    return modules
+
+
+def _is_ours(about: os.stat_result) -> bool:
+    """Whether no other user can have written it."""
+    return about.st_uid == os.geteuid() and not about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _cached(compile_source: _Compile) -> _Compile:
+    """The same function, which compiles only what is not known."""
+    _known.update(_read())
+
+    @functools.wraps(compile_source)
+    def compiled(path: str, source: bytes) -> CodeType:
+        _archive, ours, name = path.partition(_OURS)
+        if not ours:
+            return compile_source(path, source)
+        digest = hashlib.sha256(source).digest()
+        known, code = _known.get(name, (b"", b""))
+        if known == digest:
+            found: CodeType = marshal.loads(code)  # noqa: S302 as above
+            return found
+        made = compile_source(ours + name, source)  # without the path of the zip file, which differs in each task
+        _new[name] = (digest, marshal.dumps(made))
+        return made
+
+    return compiled
+
+
+# It is not public. Where it works otherwise, nothing changes.
+_compile_source = getattr(zipimport, "_compile_source", None)
+if _compile_source is not None and not hasattr(_compile_source, "__wrapped__"):
+    setattr(zipimport, "_compile_source", _cached(_compile_source))  # noqa: B010
