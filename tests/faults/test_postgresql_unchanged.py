@@ -39,7 +39,7 @@ def connect(options: dict[str, Any]) -> Any:
 
 
 def rows_after_the_crash(options: dict[str, Any]) -> int:
-    """The rows of the unlogged table. The server accepts connections for a moment before it notices that a process died."""
+    """The rows of the unlogged table. For a moment, the server does not notice the crash and accepts connections."""
     for _try in range(200):
         with contextlib.suppress(psycopg.Error), connect(options) as after:
             (rows,) = after.execute("SELECT count(*) FROM u").fetchone()

@@ -9,14 +9,14 @@ controller.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from typing import Any, Optional
 
 from .._core.errors import Day2Error, InvalidRequest
 from .._core.units import format_duration, parse_duration
-from .journal import is_state, known_time
+from .journal import known_time
+from .states import read_states
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": {
@@ -93,12 +93,9 @@ def _read(path: str) -> Optional[bytes]:
 
 def _jobs(content: bytes, path: str) -> dict[str, dict[str, Any]]:
     try:
-        jobs: dict[str, dict[str, Any]] = json.loads(content)["jobs"]
-        if not isinstance(jobs, dict) or not all(map(is_state, jobs.values())):
-            raise ValueError("no states of jobs")
-    except (ValueError, KeyError, TypeError, RecursionError) as exc:
+        return read_states(content)
+    except ValueError as exc:
         raise Day2Error(f"{path} is damaged.", "The next run of a job makes it again.") from exc
-    return jobs
 
 
 def _seconds(name: str, value: Any) -> float:

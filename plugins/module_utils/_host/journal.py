@@ -20,6 +20,7 @@ from .._core.files import make_private_directory, write_atomically
 from .._core.units import format_duration
 from .days import with_run
 from .places import state
+from .states import read_states, write_states
 
 OK, FAILED, STOPPED, BUSY, WRONG, BUG = "ok", "failed", "stopped", "busy", "wrong", "bug"
 SKIPPED = "skipped"  # its conditions were not met
@@ -27,8 +28,6 @@ NOTHING_DONE = (BUSY, SKIPPED)  # says nothing about the job
 SUMMARY = "summary.json"
 _LARGEST = 1 << 20  # bytes of the journal, before it is pruned
 _KEPT = 1 << 19  # bytes of the latest lines that pruning keeps
-_SUMMARY_BYTES = 4096
-_LENGTHS = (400, 120, 40, 0)  # of messages: the first with which the summary is small enough
 _AHEAD = 60.0  # seconds that a clock may be set back before times are unknown
 _TEXT = 2000  # characters of a message, a warning or a fact in the journal
 _WARNINGS = 20  # of a run in the journal
@@ -42,7 +41,7 @@ def record(entry: Mapping[str, Any], existing: Sequence[str]) -> None:
         try:
             _append(_limited(entry))
         finally:
-            _write_summary(_small({name: one for name, one in jobs.items() if name in existing}))
+            _write_summary(write_states({name: one for name, one in jobs.items() if name in existing}))
 
 
 def unseen_end(job: str, verb: str, when: float, message: str, invocation: str = "") -> dict[str, Any]:
@@ -80,7 +79,7 @@ def forget_others(existing: Sequence[str]) -> None:
     with guarded():
         jobs = summary()
         if set(jobs) - set(existing):
-            _write_summary(_small({name: one for name, one in jobs.items() if name in existing}))
+            _write_summary(write_states({name: one for name, one in jobs.items() if name in existing}))
 
 
 def _listed(directory: str) -> list[str]:
@@ -101,25 +100,13 @@ def summary() -> dict[str, dict[str, Any]]:
     """The last state of each job that has run; made from the journal if the file is missing or damaged."""
     try:
         with open(state(SUMMARY), "rb") as handle:
-            jobs = json.load(handle)["jobs"]
-        if isinstance(jobs, dict) and all(map(is_state, jobs.values())):
-            return jobs
-    except (OSError, ValueError, KeyError, TypeError):
+            return read_states(handle.read())
+    except (OSError, ValueError):
         pass
-    jobs = {}
+    jobs: dict[str, dict[str, Any]] = {}
     for entry in runs():
         _count(jobs, entry)
     return jobs
-
-
-def is_state(one: Any) -> bool:
-    """Whether it can be the last state of a job. (Its times are judged by known_time.)"""
-    texts, numbers = ("verb", "status", "msg", "days"), ("failures", "warnings")
-    return (
-        isinstance(one, dict)
-        and all(isinstance(one.get(key, ""), str) for key in texts)
-        and all(isinstance(one.get(key, 0), int) for key in numbers)
-    )
 
 
 def known_time(value: Any) -> float:
@@ -223,19 +210,6 @@ def _parsed(line: bytes) -> dict[str, Any]:
     texts = all(isinstance(entry.get(key), str) for key in ("job", "verb", "status", "msg"))
     times = all(isinstance(entry.get(key), (int, float)) and abs(entry[key]) < 1e12 for key in ("began", "ended"))
     return entry if texts and times else {}
-
-
-def _small(jobs: Mapping[str, Mapping[str, Any]]) -> bytes:
-    """The summary, with messages as long as its size allows. With many jobs, it has no days."""
-    data = b""
-    for length in (*_LENGTHS, -1):
-        shortened = {name: {**one, "msg": one.get("msg", "")[: max(0, length)]} for name, one in jobs.items()}
-        if length < 0:
-            shortened = {name: {key: one[key] for key in one if key != "days"} for name, one in shortened.items()}
-        data = json.dumps({"schema": 1, "jobs": shortened}, sort_keys=True, separators=(",", ":")).encode()
-        if len(data) <= _SUMMARY_BYTES:
-            break
-    return data
 
 
 def _count(jobs: dict[str, dict[str, Any]], entry: Mapping[str, Any]) -> None:

@@ -3,8 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import base64
 import json
 import time
+import zlib
 from pathlib import Path
 from typing import Any, Optional
 
@@ -75,6 +77,11 @@ def test_errors(tmp_path: Path) -> None:
         run(str(path))
     for jobs in (["a"], [["a", {}]], {"a": []}, {"a": {"status": "ok", "failures": "2"}}, {"a": {"msg": None}}):
         path.write_text(json.dumps({"jobs": jobs}))
+        with pytest.raises(Day2Error, match="is damaged"):
+            run(str(path))
+    large = base64.b64encode(zlib.compress(b" " * 2**21 + b"{}")).decode()
+    for text in ("no", None, base64.b64encode(b"{}").decode(), large):
+        path.write_text(json.dumps({"compressed": text}))
         with pytest.raises(Day2Error, match="is damaged"):
             run(str(path))
     with pytest.raises(InvalidRequest, match=r"expected\.a: 'soon' is not a duration"):

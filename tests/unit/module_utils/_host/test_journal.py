@@ -74,10 +74,11 @@ def test_the_last_success_survives_failures() -> None:
 def test_the_summary_stays_small() -> None:
     names = [f"job-number-{number}" for number in range(25)]
     for name in names:
-        record(name, "failed", names, msg="long " * 400)
+        record(name, "failed", names, msg=f"{name} failed: " + "long " * 400)
     assert Path(state(journal.SUMMARY)).stat().st_size <= 4096
     assert len(journal.summary()) == 25
     assert all(one["status"] == "failed" for one in journal.summary().values())
+    assert all(one["msg"].startswith(f"{name} failed") for name, one in journal.summary().items())
 
 
 def test_the_journal_is_pruned(monkeypatch: pytest.MonkeyPatch) -> None:
