@@ -19,6 +19,8 @@ from .web import Server, check_url, ping, post
 # The body of a webhook without a template.
 _EVERYTHING = {name: f"{{{name}}}" for name in FIELDS}
 _HEADER = 1000  # characters of a placeholder in a header: servers refuse long ones
+# Characters of a message or of warnings: Slack takes 3,000 in a block, Linux 131,072 bytes in an environment variable.
+_TEXT = 2000
 
 Credential = Callable[[str], str]  # the secret with a name
 
@@ -45,6 +47,8 @@ def ping_sender(
 def sender(channel: Mapping[str, Any], credential: Credential, message: Message, limit: float) -> Callable[[], None]:
     """What sends a message. Raises InvalidRequest."""
     check_secrets(channel, credential)
+    if channel["type"] != "mail":
+        message = message._replace(msg=_cut(message.msg), warnings=_cut(message.warnings))
     secrets = {name: credential(one) for name, one in channel["secrets"].items()}
     hidden = set(secrets.values())
     if channel["type"] == "webhook":
@@ -60,3 +64,7 @@ def sender(channel: Mapping[str, Any], credential: Credential, message: Message,
         return lambda: send_mail(channel, message.title, message.text, password, limit)
     variables = {f"DAY2_{name.upper()}": one for name, one in message.fields().items() if name != "text"}
     return lambda: run_command(channel["argv"], message.text, {**variables, **secrets}, hidden)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _TEXT else f"{text[: _TEXT - 1]}…"

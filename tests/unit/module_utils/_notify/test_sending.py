@@ -117,6 +117,19 @@ def test_webhooks_are_filled_templates() -> None:
     assert json.loads(received[1].body)["title"] == "db1: app failed"
 
 
+def test_a_long_message_is_cut_but_in_a_mail(tmp_path: Path) -> None:
+    message = MESSAGE._replace(msg="é" * 200_000, warnings="w" * 200_000)
+    said = tmp_path / "said"
+    with receiving() as (url, received):
+        webhook = checked_channel({"name": "a", "type": "webhook", "url": "u"})
+        script = 'printf %s "$DAY2_MSG$DAY2_WARNINGS" >"$0"'
+        command = checked_channel({"name": "b", "type": "command", "argv": ["sh", "-c", script, str(said)]})
+        assert problems(*(sender(one, lambda name: url, message, 30) for one in (webhook, command))) == ["", ""]
+    expected = "é" * 1999 + "…"
+    assert json.loads(received[0].body)["msg"] == expected
+    assert said.read_text() == expected + "w" * 1999 + "…"
+
+
 def test_a_header_is_one_line_of_any_language() -> None:
     message = MESSAGE._replace(msg="Kein Platz für\nテスト")
     with receiving() as (url, received):
