@@ -15,20 +15,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
+_ours: list[socket.socket] = []
+
+
 def free_ports(count: int) -> list[int]:
     """Ports of 127.0.0.1 that nobody listens on, nor will before the server does that is about to be started.
 
     They are below those that the kernel gives to whoever asks for any (32768 and up): while many tests run, such a port
-    soon has another owner.
+    soon has another owner. A name that says whose a port is goes with the process, so that no other test takes it.
     """
-    found: set[int] = set()
+    found: list[int] = []
     while len(found) < count:
         port = random.SystemRandom().randrange(10000, 32768)
-        with contextlib.suppress(OSError), socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", port))
-            udp.bind(("127.0.0.1", port))
-            found.add(port)
-    return list(found)
+        name = socket.socket(socket.AF_UNIX)
+        try:
+            name.bind(f"\0day2-port-{port}")
+            with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+                tcp.bind(("127.0.0.1", port))
+                udp.bind(("127.0.0.1", port))
+        except OSError:
+            name.close()
+            continue
+        _ours.append(name)
+        found.append(port)
+    return found
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 60.0) -> None:
