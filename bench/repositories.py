@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# peers: restic=restic zstd=zstd ceph-mon=ceph-mon ceph-osd=ceph-osd ceph-mgr=ceph-mgr radosgw=radosgw ceph=ceph-common
+# peers: restic=restic zstd=zstd ceph-mon=ceph-mon ceph-osd=ceph-osd radosgw=radosgw ceph=ceph-common
 """Repositories in S3 (Ceph on loopback) beside restic in the same server, in one run; and through a slow line.
 
 Our time is the module's own `duration_s` (reading back and verifying included), theirs the wall time of the command.
