@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-
 _ours: list[socket.socket] = []
 
 

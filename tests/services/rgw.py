@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A real Ceph RADOS Gateway on loopback, which is what many private clouds have: one of each daemon, in memory.
 
-There is no manager: nobody asks for what it computes, and it is busy all the time. Nor is there a log of what goes well.
+There is no manager: nobody asks for what it computes, and it is busy all the time. Nor is a log of what goes
+well.
 """
 
 from __future__ import annotations
