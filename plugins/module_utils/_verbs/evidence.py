@@ -30,7 +30,10 @@ _entries: ContextVar[Optional[list[dict[str, Any]]]] = ContextVar("_entries", de
 
 
 def also(event: str, **entry: Any) -> None:
-    """Record what the running verb has done on its way, such as a safety backup, even if the verb fails later."""
+    """Record what the running verb has done on its way, such as a safety backup, even if the verb fails later.
+
+    With `made` (when, as a time), it was done by another program: it is recorded by the first run that sees it.
+    """
     entries = _entries.get()
     if entries is not None:
         entries.append({"event": event, **entry})

@@ -52,7 +52,7 @@ def record(
     """
     try:
         about = {"tool": VERSION, "set": params.get("name")}
-        lines: list[_Entry] = [{**about, **_where(params), "verdict": OK, "error": None, **one} for one in also]
+        lines: list[_Entry] = [{**about, **_where(params), "verdict": OK, "error": None, **one} for one in _new(also)]
         if event != ON_THE_WAY:
             common = {**about, "event": event, "error": error}
             lines += [{**common, **one} for one in _LINES[event](params, result, verdict)]
@@ -70,6 +70,20 @@ def record(
     warnings = list(done.problems) if event in _WRITE else []
     evidence = {"evidence": {**about, "anchored_in": list(done.repositories)}} if event != ON_THE_WAY else {}
     return {**evidence, "warnings": warnings}
+
+
+def _new(entries: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Without what another program has made, and an earlier run has recorded."""
+    seen: set[tuple[Any, ...]] = set()
+    if any("made" in one for one in entries):
+        seen = {_made(line.entry) for line in journal.read().lines if "made" in line.entry}
+    for one in entries:
+        if "made" not in one or _made(one) not in seen:
+            yield one
+
+
+def _made(entry: Mapping[str, Any]) -> tuple[Any, ...]:
+    return entry["event"], entry.get("set"), entry.get("backup"), entry["made"]
 
 
 _WRITE = ("backup", "copy", ON_THE_WAY)  # of these, failing to anchor is a warning

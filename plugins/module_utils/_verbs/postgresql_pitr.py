@@ -13,7 +13,7 @@ from .._core.errors import InvalidRequest
 from .._core.progress import Progress
 from .._core.s3_options import ARGUMENTS as S3
 from .._core.units import parse_duration
-from .._stores.postgresql.pitr.archive import describe, look
+from .._stores.postgresql.pitr.archive import Archive, describe, look, shown
 from .._stores.postgresql.pitr.configure import SetUp, apply, message, plan
 from .evidence import ON_THE_WAY, also, recorded
 
@@ -49,9 +49,8 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
             apply(setup, params, progress)
     changed = setup.changed and not check
     archive = look(setup.stanza) if changed else setup.archive
-    if setup.first and changed and archive.good:
-        newest = archive.good[-1]
-        also("backup", set=setup.stanza.name, backup=newest.label, bytes=newest.size, reason="pgbackrest")
+    if not check:
+        _record(setup.stanza.name, archive)
     return {
         "changed": setup.changed,
         "msg": message(setup._replace(archive=archive), check),
@@ -63,6 +62,12 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
         "warnings": _warnings(setup),
         "duration_s": round(time.monotonic() - began, 3),
     }
+
+
+def _record(stanza: str, archive: Archive) -> None:
+    """All backups, as its own timers make most of them."""
+    for one in archive.good:
+        also("backup", set=stanza, backup=one.label, bytes=one.size, reason="pgbackrest", made=shown(one.stop))
 
 
 def _check(params: Mapping[str, Any]) -> None:
