@@ -45,9 +45,13 @@ def link_collection() -> None:
     new.replace(link)
 
 
-# What nohup or the background of a shell has tests ignore, every program that they start would ignore, too.
-for number in (signal.SIGHUP, signal.SIGQUIT):
-    signal.signal(number, signal.SIG_DFL)
+# What nohup, the background of a shell or the settings of a user have these tests do, every program that they start
+# would do, too.
+for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:  # Python itself ignores these two
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_SETMASK, ())
+os.umask(0o022)
 link_collection()
 sys.path.insert(0, str(COLLECTIONS))
 sys.path.insert(0, str(ROOT))  # tests.services

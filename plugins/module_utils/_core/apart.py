@@ -30,7 +30,7 @@ Answer = Callable[[Any, Tell], Any]
 
 _LENGTH = struct.Struct("!I")
 _PID = struct.Struct("!i")
-_NURSERY = 5.0  # seconds to wait for the nursery, which only forks
+_NURSERY = 60.0  # seconds to wait for the nursery, which only forks, on a host that may be busy
 _TOLD, _DONE = "told", "done"
 
 

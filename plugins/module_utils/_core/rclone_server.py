@@ -27,7 +27,7 @@ _SCRIPT = (
     "command -v rclone >/dev/null || exit; exec 3<&0; "
     'rclone "$@" </dev/null 3<&- & server=$!; (read -r _ <&3; kill $server) & exec 3<&-; wait $server; kill $!'
 )
-_STARTS = 20.0  # seconds
+_STARTS = 60.0  # seconds
 _SERVING = re.compile(rb"remote control on http://127\.0\.0\.1:(\d+)/")
 _USER = "day2"
 

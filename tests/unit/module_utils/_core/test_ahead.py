@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.ahead import ahead
+from tests.services.waiting import PATIENCE
 
 
 def running() -> list[threading.Thread]:
@@ -30,7 +31,7 @@ def test_one_item_is_made_while_another_is_worked_on() -> None:
 
     given = ahead(items())
     assert next(given) == 0
-    assert second.wait(10)
+    assert second.wait(PATIENCE)
     assert made == [0, 1]
     assert list(given) == [1, 2]
     assert not running()

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.behind import Behind
+from tests.services.waiting import PATIENCE, wait_for
 
 LARGE = bytes(1 << 18)
 
@@ -37,7 +38,7 @@ def test_large_pieces_are_worked_on_elsewhere_and_only_so_many_wait() -> None:
 
     def held(_data: bytes) -> None:
         threads.add(threading.get_ident())
-        may.wait(10)
+        may.wait(PATIENCE)
 
     caller = threading.Thread(target=lambda: [behind.call(held, LARGE) for dummy in range(10)])
     caller.start()
@@ -67,7 +68,7 @@ def test_nothing_is_done_after_a_failure() -> None:
     behind, may, done = Behind(), threading.Event(), []
 
     def fail(_data: bytes) -> None:
-        may.wait(10)
+        may.wait(PATIENCE)
         raise OSError(28, "No space left on device")
 
     behind.call(fail, LARGE)
@@ -84,12 +85,18 @@ def test_what_waits_is_not_done_after_the_end() -> None:
     behind, may, done = Behind(), threading.Event(), []
 
     def held(data: bytes) -> None:
-        may.wait(10)
+        may.wait(PATIENCE)
         done.append(len(data))
 
     for more in range(3):
         behind.call(held, LARGE + bytes(more))
-    threading.Timer(0.05, may.set).start()
+    _first, *others = behind._pending
+
+    def release() -> None:
+        wait_for(lambda: all(one.cancelled() for one in others))
+        may.set()
+
+    threading.Thread(target=release, daemon=True).start()
     behind.close()
     assert done == [len(LARGE)]
 
@@ -99,7 +106,9 @@ def test_a_signal_does_not_end_the_wait_for_the_thread() -> None:
     behind, told, done = Behind(), threading.Event(), []
 
     def work(data: bytes) -> None:
-        told.wait(10)
+        wait_for(lambda: any(one.cancelled() for one in list(behind._pending)))  # it is being closed
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGALRM)
+        told.wait(PATIENCE)
         time.sleep(0.05)
         done.append(len(data))
 
@@ -109,8 +118,8 @@ def test_a_signal_does_not_end_the_wait_for_the_thread() -> None:
 
     before = signal.signal(signal.SIGALRM, stop)
     try:
-        behind.call(work, LARGE)
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        for _again in range(2):
+            behind.call(work, LARGE)
         with pytest.raises(InterruptedError, match="Stopped"):
             behind.close()
         assert done == [len(LARGE)]

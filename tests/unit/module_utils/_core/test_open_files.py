@@ -16,6 +16,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.open_files import (
     sees_all,
     writers,
 )
+from tests.services.waiting import named
 
 
 def test_writers_are_named(tmp_path: Path) -> None:
@@ -24,7 +25,7 @@ def test_writers_are_named(tmp_path: Path) -> None:
     one = file_id(path.stat())
     with path.open("a") as log, path.open() as reading:
         for handle, number in ((log, 1), (reading, 0)):
-            process = subprocess.Popen(["sleep", "60"], stdout=handle)
+            process = named(subprocess.Popen(["sleep", "600"], stdout=handle))
             found = writers([one]).get(one, [])
             process.kill()
             process.wait()

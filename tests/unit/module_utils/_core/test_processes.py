@@ -7,12 +7,12 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.processes import mapped_for_writing, others
+from tests.services.waiting import named
 
 
 def test_a_process_is_described_and_this_one_is_left_out(tmp_path: Path) -> None:
@@ -21,9 +21,8 @@ def test_a_process_is_described_and_this_one_is_left_out(tmp_path: Path) -> None
     with path.open("a") as handle:
         child = subprocess.Popen([sys.executable, "-c", "input()", "", "é"], stdin=subprocess.PIPE, stdout=handle)
     try:
+        named(child)
         (process,) = [one for one in others() if one.pid == child.pid]
-        while not process.arguments():  # exec closes what `Popen` waits for before it sets them
-            time.sleep(0.01)
         assert process.owner() == os.geteuid()
         assert process.arguments()[2:] == [b"input()", b"", "é".encode()]
         (descriptor,) = [one for one in process.descriptors() if os.readlink(one) == str(path)]

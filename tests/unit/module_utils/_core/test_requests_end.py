@@ -19,6 +19,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.aws import Connecti
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._core.s3 import S3Client
+from tests.services.waiting import PATIENCE
 
 
 class _Silent(BaseHTTPRequestHandler):
@@ -34,7 +35,7 @@ class _Silent(BaseHTTPRequestHandler):
         self.server.requests += 1
         if self.server.requests == 1:
             os.kill(os.getpid(), signal.SIGTERM)
-            self.server.over.wait(10)
+            self.server.over.wait(PATIENCE)
             return
         content = json.dumps({"TableNames": []}).encode() if self.command == "POST" else b"<ListBucketResult/>"
         self.send_response(200)

@@ -6,11 +6,11 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import time
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core.fingerprint import wait_a_tick
 from ansible_collections.day2.ops.plugins.module_utils._core.walk import LEFT_OUT, Everything, refuse, walk
 
 
@@ -121,7 +121,7 @@ def test_what_appears_behind_is_seen_and_a_tree_that_always_grows_has_an_end(tre
     for one in walk(str(tree), Everything(), refuse):
         found.append(one.path)
         if one.path in (b"b", b"link") or one.path.startswith(b"new"):
-            time.sleep(0.01)  # a time of its own for the directory
+            wait_a_tick(os.stat(tree))  # a time of its own for the directory
             (tree / f"new{count}").touch()
             (tree / f"a{count}").touch()  # lies before
             count += 1

@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled, Day2Error, SourceError
 from ansible_collections.day2.ops.plugins.module_utils._core.workers import in_order
+from tests.services.waiting import children, has_ended, wait_for
 
 COLLECTIONS = Path(__file__).resolve().parents[4] / ".cache" / "collections"
 
@@ -56,16 +56,12 @@ def quitting() -> Iterator[int]:
     os._exit(0)  # says nothing of its end
 
 
-def children() -> list[str]:
-    return Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-
-
 @pytest.mark.parametrize("workers", [1, 2, 3, 9])
 def test_items_come_in_the_order_of_the_tasks(workers: int) -> None:
     before = children()
     tasks = [functools.partial(numbers, task, 150 if task % 2 else task) for task in range(7)]
     assert list(in_order(tasks, workers)) == [item for task in tasks for item in task()]
-    assert children() == before
+    assert children() <= before
 
 
 def test_the_tasks_run_in_so_many_processes() -> None:
@@ -82,7 +78,7 @@ def test_an_error_of_a_task_is_raised_here() -> None:
     assert (caught.value.message, caught.value.hint, caught.value.details) == ("it broke", "mend it", {"key": [1]})
     with pytest.raises(RuntimeError, match="has no len"):
         list(in_order([pid, mistaken], 2))
-    assert children() == before
+    assert children() <= before
 
 
 @pytest.mark.parametrize(("end", "words"), [(dying, "was killed by signal 9"), (quitting, "ended unexpectedly")])
@@ -92,7 +88,7 @@ def test_a_worker_that_dies_is_an_error(end: Any, words: str) -> None:
         with pytest.raises(Day2Error, match=words) as caught:
             list(in_order([pid, end, pid], 2, option))
         assert caught.value.hint.endswith(hint)
-    assert children() == before
+    assert children() <= before
 
 
 def test_where_the_system_allows_no_more_processes_none_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,16 +104,17 @@ def test_where_the_system_allows_no_more_processes_none_is_left(monkeypatch: pyt
     monkeypatch.setattr(os, "fork", refusing)
     with pytest.raises(BlockingIOError):
         next(in_order([pid] * 3, 3))
-    assert (forked, children()) == (3, before)
+    assert forked == 3
+    assert children() <= before
 
 
 def test_who_does_not_want_the_rest_leaves_no_worker() -> None:
     before = children()
     items = in_order([functools.partial(numbers, task, 1000) for task in range(4)], 2)
     next(items)
-    assert len(children()) == len(before) + 2
+    assert len(children() - before) == 2
     items.close()  # type: ignore[attr-defined]
-    assert children() == before
+    assert children() <= before
 
 
 PARENT = """
@@ -125,7 +122,7 @@ import functools, sys, time
 from ansible_collections.day2.ops.plugins.module_utils._core.workers import in_order
 def slow():
     yield "ready"
-    time.sleep(60)
+    time.sleep(600)
 for item in in_order([slow, slow], 2):
     print(*open("/proc/self/task/%d/children" % __import__("os").getpid()).read().split(), flush=True)
 """
@@ -138,17 +135,7 @@ def test_a_killed_parent_leaves_no_worker() -> None:
         workers = parent.stdout.readline().split()
         assert len(workers) == 2
         parent.kill()
-    deadline = time.monotonic() + 60
-    while any(Path("/proc", worker.decode(), "fd").exists() and running(worker.decode()) for worker in workers):
-        assert time.monotonic() < deadline, workers
-        time.sleep(0.01)
-
-
-def running(process: str) -> bool:
-    try:
-        return Path("/proc", process, "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+    wait_for(lambda: all(has_ended(int(worker)) for worker in workers))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
