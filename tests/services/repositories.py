@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -25,7 +26,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.restic import Resti
 from . import rgw as ceph
 from . import s3, sshd
 from .local import free_ports, running, wait_for_port
-from .restic_key import make_cheap
+from .restic_key import make_cheap, renumber
 from .shared import url_of
 
 # What opens one that is empty and lies nowhere else: parameters as a module has them.
@@ -130,29 +131,44 @@ def rclone_webdav(scratch: Path) -> Iterator[dict[str, Any]]:
         yield {"repository": "rclone:dav:", "rclone": {"settings": settings, "server": True}}
 
 
+# In memory, if there is such a place: restic syncs each of its many small files.
+_MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
+_PASSWORD = "pass word"
+_call = Restic.call
+
+
+@functools.cache
+def _made_once(*words: str) -> tempfile.TemporaryDirectory[str]:
+    """What restic makes of an empty directory, quick to open."""
+    made = tempfile.TemporaryDirectory(prefix="day2-restic-", dir=_MEMORY)
+    _call(Restic({"repository": f"{made.name}/restic", "restic": {"password": _PASSWORD}}), "create", *words)
+    make_cheap(Path(made.name, "restic"), _PASSWORD.encode())
+    return made
+
+
 @contextlib.contextmanager
 def restic(scratch: Path) -> Iterator[dict[str, Any]]:
-    """A repository of restic in a directory, quick to open."""
+    """A repository of restic in a directory, quick to make and to open."""
     call = Restic.call
 
     def calling(self: Restic, doing: str, *words: str, **more: Any) -> Any:
-        said = call(self, doing, *words, **more)
-        if words[0] == "init" and self.local_path == where:
-            make_cheap(Path(where), b"pass word")
-        return said
+        if words[0] != "init" or self.local_path != where or os.path.exists(f"{where}/config"):
+            return call(self, doing, *words, **more)
+        shutil.copytree(f"{_made_once(*words).name}/restic", where, dirs_exist_ok=True)
+        renumber(Path(where), _PASSWORD.encode())
+        return b""
 
-    # in memory: it syncs each of its many small files
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else scratch) as place:
+    with tempfile.TemporaryDirectory(dir=_MEMORY or scratch) as place:
         where = f"{place}/restic"
         with patch.object(Restic, "call", calling):
-            yield {"repository": where, "engine": "restic", "restic": {"password": "pass word"}}
+            yield {"repository": where, "engine": "restic", "restic": {"password": _PASSWORD}}
 
 
 @contextlib.contextmanager
 def restic_s3(scratch: Path) -> Iterator[dict[str, Any]]:
     """The same in a bucket."""
     bucket(rgw_options)
-    options = {"engine": "restic", "restic": {"password": "pass word"}, "s3": rgw_options()}
+    options = {"engine": "restic", "restic": {"password": _PASSWORD}, "s3": rgw_options()}
     yield {"repository": f"s3://{BUCKET}/{uuid4().hex}", **options}
 
 
@@ -160,7 +176,7 @@ def restic_s3(scratch: Path) -> Iterator[dict[str, Any]]:
 def restic_rclone(scratch: Path) -> Iterator[dict[str, Any]]:
     """The same through rclone."""
     with sftp(scratch) as params:
-        yield {**params, "engine": "restic", "restic": {"password": "pass word"}}
+        yield {**params, "engine": "restic", "restic": {"password": _PASSWORD}}
 
 
 KINDS: Mapping[str, Place] = {

@@ -1,11 +1,12 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes a repository of restic quick to open.
+"""Makes a repository of restic quick to open, and another one of it.
 
 restic makes guessing a password expensive: it chooses parameters of scrypt with which each call computes for half a
 second, which is most of the time of tests. They are in the file of the key, which this writes again with small ones.
-The key in it, and everything else, stays as restic made it.
+The key in it, and everything else, stays as restic made it. Choosing them takes long, too: a copy with an id of its own
+is as good as a new repository.
 
 A key of restic: scrypt gives 32 bytes for AES-256 in counter mode, and 16 and 16 (K, R) for Poly1305-AES. The data are
 the 16 bytes of the counter, what is encrypted, and its 16 bytes of authentication.
@@ -40,6 +41,21 @@ def make_cheap(repository: Path, password: bytes) -> None:
     text = json.dumps(key).encode()
     path.with_name(hashlib.sha256(text).hexdigest()).write_bytes(text)
     path.unlink()
+
+
+def renumber(repository: Path, password: bytes) -> None:
+    """Give an empty repository, whose key is cheap, another id."""
+    (path,) = (repository / "keys").iterdir()
+    key = json.loads(path.read_text())
+    data = base64.b64decode(key["data"])
+    inner = json.loads(_aes("aes-256-ctr", _derived(key, password)[:32], data[16:-16], data[:16]))
+    keys = b"".join(map(base64.b64decode, (inner["encrypt"], inner["mac"]["k"], inner["mac"]["r"])))
+    config = repository / "config"
+    old, counter = config.read_bytes(), os.urandom(16)
+    plain = {**json.loads(_aes("aes-256-ctr", keys[:32], old[16:-16], old[:16])), "id": os.urandom(32).hex()}
+    encrypted = _aes("aes-256-ctr", keys[:32], json.dumps(plain).encode(), counter)
+    config.unlink()  # it is read-only
+    config.write_bytes(counter + encrypted + _authentication(keys, counter, encrypted))
 
 
 def _derived(key: dict[str, Any], password: bytes) -> bytes:
