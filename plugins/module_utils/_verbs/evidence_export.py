@@ -18,7 +18,7 @@ from .._core.errors import InvalidRequest, TargetError
 _MODE = 0o600
 COLUMNS = (
     *("count", "time", "host", "event", "set", "verdict", "error", "backup", "content_digest", "bytes", "repository"),
-    *("reason", "counts", "rto_s", "rpo_s", "tool", "journal", "previous"),
+    *("reason", "made", "counts", "rto_s", "rpo_s", "tool", "journal", "previous"),
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
