@@ -202,7 +202,7 @@ def test_a_moment_after_the_last_transaction_is_refused(ready: Archived) -> None
     at = ready.execute(NOW)
     ready.archived()
     given = given_for(ready, target=target(ready, "never", 5440), at=at)
-    with pytest.raises(RepositoryError, match="has no transaction after .*; its last one was at .*Omit at"):
+    with pytest.raises(RepositoryError, match="has no transaction after .*; the last transaction .* was at .*Omit at"):
         run(restore, **given)
     assert sorted(path.name for path in ready.directory.glob("*never*")) == []
 
@@ -568,6 +568,27 @@ def test_a_drill_restores_between_two_transactions(ready: Archived, base: Path) 
     assert (drill["verdict"], drill["reason"]) == ("pass", None)
     assert drill["backup"] == run(backup_info, **given_for(ready))["sets"][0]["newest"]
     assert drill["rto_s"] > 0
+    assert list(base.iterdir()) == []
+
+
+@pytest.mark.parametrize("missing", ["of the base backup", "after it"])
+def test_a_drill_fails_if_wal_is_missing(ready: Archived, base: Path, missing: str) -> None:
+    for _segment in range(2):
+        ready.execute("SELECT txid_current()")
+        ready.archived()
+    words = (f"--config={ready.options['config']}", f"--stanza={ready.stanza}", "--output=json", "info")
+    (found,) = json.loads(ready.as_postgres("pgbackrest", *words))
+    last = found["backup"][-1]["archive"]["stop"]
+    segments = sorted(Path(ready.options["repository"]).glob(f"archive/{ready.stanza}/*/*/0*-*"))
+    wanted = [one for one in segments if one.name[:24] == last or (missing == "after it" and one.name[:24] > last)]
+    segment = wanted[1] if missing == "after it" else wanted[0]
+    hidden = segment.rename(ready.directory / segment.name)
+    try:
+        drill = run(restore_drill, **given_for(ready, scratch=str(base)))["drill"]
+    finally:
+        hidden.rename(segment)
+    assert drill["verdict"] == "fail"
+    assert "WAL is missing" in drill["reason"]
     assert list(base.iterdir()) == []
 
 

@@ -323,9 +323,9 @@ def not_reached(copy: Copy, log: str, complaint: str) -> Day2Error:
     if "recovery ended before configured recovery target was reached" in said:
         last = re.findall(r"last completed transaction was at log time (.+)", said)
         return RepositoryError(
-            f"The archive of stanza {copy.stanza.name} has no transaction after {copy.moment}"
-            + (f"; its last one was at {last[-1]}." if last else "."),
-            "Omit at to restore everything that is archived.",
+            f"The archive of stanza {copy.stanza.name} has no transaction after {copy.moment}, or WAL is missing"
+            + (f"; the last transaction that can be restored was at {last[-1]}." if last else "."),
+            "Omit at to restore up to there. If WAL is missing, make a new backup: pgbackrest --stanza=NAME backup.",
         )
     fatal = re.findall(r"(?:FATAL|PANIC):\s+(.+)", said)
     unusable = [one for one in fatal if _UNUSABLE.search(one)]
