@@ -12,13 +12,15 @@ version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Deletes records of a table of SQLite or PostgreSQL that are older than a time, or that meet other conditions. Before
-    the first record is deleted, all of them are exported into a repository, and the export is read back, decompressed and
+  - Deletes records of a table of SQLite or PostgreSQL, a collection of a JSON document or a table of DynamoDB that are older
+    than a time, or that meet other conditions. Before the first record is deleted, all of them are exported into a repository, and the export is read back, decompressed and
     compared. There is no O(day2.ops.backup#module:read_back), as nothing else would show that the export can be used.
   - A record is only deleted if it still is as it was exported. Records that the application has written meanwhile stay,
     and are exported and deleted by the next run.
   - Records are deleted in batches. In SQLite, the lock is held for short times, with gaps in which waiting writers get it
-    (see O(max_wait)). In PostgreSQL, only writers of the same records wait.
+    (see O(max_wait)). In PostgreSQL, only writers of the same records wait. Each item of DynamoDB is read again and then
+    deleted with the condition that it still is like that. A JSON document is replaced as a whole, and only if nobody has
+    replaced it meanwhile; numbers keep their values, but not zeros at the end.
   - A run that was killed, or stopped by O(time_limit), is continued by the next run with the same O(store), O(collection)
     and conditions, without exporting the records again. The export is read again first; if it is damaged, a warning says so,
     and the records that are left are exported anew.

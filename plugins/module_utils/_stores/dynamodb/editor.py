@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..._core.aws import Exhausted, Refused
@@ -20,7 +20,7 @@ from .target import DynamodbTarget
 from .values import DynamoSet, KeyField, Unstorable, decode, encode, key_json, key_values
 
 # It is not as it was read, or a transaction of another client is changing it.
-_CHANGED = ("ConditionalCheckFailedException", "TransactionConflictException")
+CHANGED = ("ConditionalCheckFailedException", "TransactionConflictException")
 
 
 class DynamodbEditor(DynamodbTarget):
@@ -36,7 +36,7 @@ class DynamodbEditor(DynamodbTarget):
             try:
                 self._call("UpdateItem", info, _update(self._key(info), change))
             except Refused as exc:
-                if exc.code not in _CHANGED:
+                if exc.code not in CHANGED:
                     words = cannot_write(info, change, f"DynamoDB rejects it: {exc.message.rstrip('.')}")
                     raise Incomplete(f"{words}.", [*lost, *changes[number:]]) from None
                 lost.append(change)
@@ -62,7 +62,7 @@ class DynamodbEditor(DynamodbTarget):
 
     def _found(self, info: Info, records: Sequence[Record]) -> Iterator[Record]:
         for record in records:
-            body = {"Key": _key_text(self._key(info), record), "ConsistentRead": b"true"}
+            body = {"Key": key_text(self._key(info), record), "ConsistentRead": b"true"}
             try:
                 item = self._call("GetItem", info, body).get("Item")
             except Refused as exc:
@@ -80,39 +80,59 @@ class DynamodbEditor(DynamodbTarget):
         return answer
 
 
-def _key_text(key: tuple[KeyField, ...], record: Record) -> bytes:
+def key_text(key: tuple[KeyField, ...], record: Record) -> bytes:
     return key_json(key_values(record, key), key).encode()
+
+
+class Condition:
+    """That an item is as it was read, and lacks all other attributes that the call names.
+
+    :param named: by the call.
+    """
+
+    def __init__(self, key: tuple[KeyField, ...], old: Record, named: Collection[str] = ()) -> None:
+        self.names = {name: f"#f{number}" for number, name in enumerate({**old, **dict.fromkeys(named)})}
+        self._keys, self._first = {field.name for field in key}, key[0].name
+        self._expected = {name: value for name, value in old.items() if name not in self._keys}
+        self._lacking = sorted(set(named) - set(old))
+
+    def members(self, assigned: Sequence[Any] = ()) -> dict[str, bytes]:
+        """The members of the call.
+
+        :param assigned: values that an expression of the call names :n0, :n1 …
+        """
+        conditions = [f"attribute_exists({self.names[self._first]})"]
+        conditions += [f"{self.names[name]} = :o{number}" for number, name in enumerate(self._expected)]
+        conditions += [f"attribute_not_exists({self.names[name]})" for name in self._lacking]
+        used = {place: name for name, place in self.names.items() if name not in self._keys or name == self._first}
+        found = {
+            "ConditionExpression": json.dumps(" AND ".join(conditions)).encode(),
+            "ExpressionAttributeNames": json.dumps(used).encode(),
+        }
+        values = [
+            encode({f":{prefix}{number}": value for number, value in enumerate(part)})
+            for prefix, part in (("n", assigned), ("o", list(self._expected.values())))
+            if part
+        ]
+        if values:
+            found["ExpressionAttributeValues"] = b"{%s}" % b",".join(text[1:-1] for text in values)
+        return found
 
 
 def _update(key: tuple[KeyField, ...], change: Change) -> dict[str, bytes]:
     """The members of the call that assigns what differs, on the condition that the item is as it was read."""
     old, new = change.old, change.new
-    lacking = sorted({*new, *change.absent} - set(old))
-    names = {name: f"#f{number}" for number, name in enumerate({**old, **new, **dict.fromkeys(lacking)})}
-    keys = {field.name for field in key}
+    condition = Condition(key, old, [*new, *change.absent])
+    names = condition.names
     assigned = {name: _kept_kind(old.get(name), value) for name, value in new.items() if _differs(old, name, value)}
     setting = ", ".join(f"{names[name]} = :n{number}" for number, name in enumerate(assigned))
     removing = ", ".join(names[name] for name in old if name not in new)
-    expected = {name: value for name, value in old.items() if name not in keys}
-    conditions = [f"attribute_exists({names[key[0].name]})"]
-    conditions += [f"{names[name]} = :o{number}" for number, name in enumerate(expected)]
-    conditions += [f"attribute_not_exists({names[name]})" for name in lacking]
-    values = [
-        encode({f":{prefix}{number}": value for number, value in enumerate(part.values())})
-        for prefix, part in (("n", assigned), ("o", expected))
-        if part
-    ]
     update = " ".join(f"{word} {text}" for word, text in (("SET", setting), ("REMOVE", removing)) if text)
-    used = {place: name for name, place in names.items() if name not in keys or name == key[0].name}
-    found = {
-        "Key": _key_text(key, old),
+    return {
+        "Key": key_text(key, old),
         "UpdateExpression": json.dumps(update).encode(),
-        "ConditionExpression": json.dumps(" AND ".join(conditions)).encode(),
-        "ExpressionAttributeNames": json.dumps(used).encode(),
+        **condition.members(list(assigned.values())),
     }
-    if values:
-        found["ExpressionAttributeValues"] = b"{%s}" % b",".join(text[1:-1] for text in values)
-    return found
 
 
 def _differs(old: Record, name: str, value: Any) -> bool:

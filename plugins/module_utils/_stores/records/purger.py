@@ -16,7 +16,9 @@ from typing import Any, NamedTuple, Optional, Protocol
 
 from ..._core.errors import InvalidRequest
 from ..._core.record_batches import chosen
-from .model import ForeignKey, Info, Record
+from ..._core.records import canonical
+from ..._core.tagged_json import encode
+from .model import LIST, ForeignKey, Info, Record, key_of
 from .store import TargetStore
 
 Key = tuple[Any, ...]
@@ -160,6 +162,30 @@ def digest_of(contents: Sequence[Sequence[Any]]) -> str:
         return ""
     # later versions of the format look for equal objects
     return hashlib.blake2b(marshal.dumps(tuple(map(tuple, contents)), 2), digest_size=32).hexdigest()
+
+
+def pages_of(info: Info, chunks: Iterable[Sequence[Record]]) -> Iterator[Page]:
+    """Pages of records of a store that has them as values: the key is one text."""
+    for records in chunks:
+        keys = [(name_of(info, one),) for one in records]
+        lines = [encode(_without_place(info, one)) for one in records]
+        yield Page(keys, lines, records, (), [token_of(info, one) for one in records])
+
+
+def name_of(info: Info, record: Record) -> str:
+    """The key of a record as text."""
+    return encode(list(key_of(info, record)))
+
+
+def token_of(info: Info, record: Record) -> str:
+    """The token of a record, in whichever order it has its fields."""
+    return tokens_of([canonical(_without_place(info, record)).decode()])
+
+
+def _without_place(info: Info, record: Record) -> Record:
+    """A record of a list without its place, unless that is the key."""
+    place = info.note.key if info.note.shape == LIST and info.note.key not in info.key else ""
+    return {name: value for name, value in record.items() if name != place} if place else record
 
 
 class Relation(NamedTuple):

@@ -154,11 +154,9 @@ def open_editor(parameters: Mapping[str, Any], keys: Keys) -> TargetStore:
     return kind.editor(given, keys, 1)
 
 
-def open_purger(parameters: Mapping[str, Any]) -> Purger:
-    """The database that suboptions describe, to remove records while its application writes, too. Errors are those of
-    `open_target`.
-
-    :raises InvalidRequest: there is no such way to remove records from stores of this type.
+def open_purger(parameters: Mapping[str, Any], keys: Keys) -> Purger:
+    """The store that suboptions describe, to remove records while its application writes, too. Parameters and errors
+    are those of `open_target`.
     """
     _kind, given = _checked(parameters)
     if parameters["type"] == "sqlite":
@@ -169,9 +167,13 @@ def open_purger(parameters: Mapping[str, Any]) -> Purger:
         from ..postgresql.purger import PostgresqlPurger
 
         return PostgresqlPurger(given)
-    raise InvalidRequest(
-        f"purge is not possible in stores of type {parameters['type']}.", "The types are postgresql and sqlite."
-    )
+    if parameters["type"] == "dynamodb":
+        from ..dynamodb.purger import DynamodbPurger
+
+        return DynamodbPurger(given)
+    from ..documents.purger import JsonPurger
+
+    return JsonPurger(given["path"], keys, exact=given.get("values") == "exact")
 
 
 def open_lifecycle(parameters: Mapping[str, Any], machine: str, history: str, *, write: bool) -> LifecycleTables:

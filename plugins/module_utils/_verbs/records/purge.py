@@ -33,7 +33,7 @@ from ..evidence import ON_THE_WAY, recorded
 from ..migrate.lock import lock_target
 from ..removals import carry_out
 from ..snapshots import NamedStore, backup_id, check_encrypted, compression_of, files_of, note, publish, take
-from .collection import SELECTION, find_collection, with_key
+from .collection import SELECTION, find_collection, keys_of, with_key
 from .purge_outcome import Deadline, Outcome, check_vacuum, failed, give_back
 from .purge_plan import OutOfTime, PurgeRequest, Selection
 from .purge_work import WorkList, damage
@@ -150,7 +150,7 @@ def _purge(
         if not check:
             wait = duration(params["lock_timeout"])
             outcome.warnings += stack.enter_context(place.repository.lock(place.name, "purge", wait))
-        store = open_purger(params["store"])
+        store = open_purger(params["store"], keys_of(params))
         stack.enter_context(store)
         if request.max_wait < store.least_wait:
             raise InvalidRequest(

@@ -91,7 +91,7 @@ def check_vacuum(params: Mapping[str, Any], progress: Progress) -> None:
     :raises InvalidRequest: it is not for this store, or would lock others out at any time.
     """
     if params["store"]["type"] != "sqlite":
-        raise InvalidRequest("vacuum is for stores of type sqlite.", "Leave it out: PostgreSQL is vacuumed anyway.")
+        raise InvalidRequest("vacuum is for stores of type sqlite.", "Leave it out. PostgreSQL is vacuumed anyway.")
     if params["window"] is not None:
         return
     with open_optimizer(params["store"]) as store:

@@ -31,6 +31,7 @@ from ..._stores.records.export import plain_info
 from ..._stores.records.model import Info, Record, key_of
 from ..._stores.records.purger import CASCADE, REFUSE, Item, Key, Purger, Relation
 from ..health.windows import Window
+from .collection import has_columns
 from .purge_outcome import Deadline
 from .purge_work import BATCH, written
 from .spelling import Spelling
@@ -200,7 +201,7 @@ class Selection:
 
     def _names(self) -> set[str]:
         """The names of the columns, or of all fields of all records if they are not in columns."""
-        if not self.info.document:
+        if has_columns(self._store, self.info):
             return {field.name for field in self.info.fields}
         return {name for page in self._pages("Reading the names of fields") for record in page for name in record}
 

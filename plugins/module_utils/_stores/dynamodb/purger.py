@@ -1,0 +1,90 @@
+# Copyright (c) 2026, day2.ops contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""DynamoDB as a store from which old items are removed: each is read again, and deleted if it still is like that."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ..._core.aws import Refused
+from ..._core.errors import TargetError
+from ..._core.tagged_json import decode as decode_json
+from ..records.model import Info, Record
+from ..records.purger import Batch, Item, Key, Page, Relation, Removed, Row, pages_of, token_of
+from .client import describe_failure
+from .editor import CHANGED, Condition, DynamodbEditor, key_text
+from .values import decode, encode
+
+_THREADS = 8  # each waits for the network most of its time
+
+
+class DynamodbPurger(DynamodbEditor):
+    """Tables from which items are removed."""
+
+    least_wait = 0.0
+
+    def identity_of(self, info: Info) -> str:
+        return f"{self.identity}/{self._native.table_name(info.name)}"
+
+    def tells_apart(self, info: Info) -> bool:
+        """Always: a table has a key."""
+        return True
+
+    def parts(self, info: Info) -> Sequence[Any]:
+        return [None]
+
+    def pages(self, info: Info, wanted: Collection[str], part: Any = None) -> Iterator[Page]:
+        return pages_of(info, self.chunks(info))
+
+    def children(self, relation: Relation, key: Key) -> list[Row]:
+        """None: a table has no foreign keys."""
+        return []
+
+    def foreign(self, info: Info) -> Sequence[str]:
+        """None, as well."""
+        return ()
+
+    def remove(
+        self, info: Info, relations: Sequence[Relation], batches: Iterable[Batch], action: str, max_wait: float
+    ) -> Iterator[Removed]:
+        with ThreadPoolExecutor(_THREADS) as threads:
+            for batch in batches:
+                total = Removed()
+                for removed in threads.map(lambda item: self._remove(info, item), batch.items()):
+                    total = total.plus(removed)
+                yield total
+
+    def _remove(self, info: Info, item: Item) -> Removed:
+        found = self.find(info, [dict(zip(info.key, decode_json(item.key[0])))])
+        if not found:
+            return Removed(gone=1, items=1)
+        if token_of(info, found[0]) != item.token or not self._delete(info, found[0]):
+            return Removed(changed=1, items=1)
+        return Removed(deleted=1, items=1)
+
+    def _delete(self, info: Info, old: Record) -> bool:
+        """Delete an item, if it still is as it was read. Returns whether it was."""
+        key = self._key(info)
+        body = {"Key": key_text(key, old), **Condition(key, old).members(), "ReturnValues": b'"ALL_OLD"'}
+        try:
+            deleted = decode(self._call("DeleteItem", info, body).get("Attributes") or {})
+            if deleted.keys() <= old.keys():
+                return True
+            self._put_back(info, deleted)  # no condition refuses attributes that are new
+        except Refused as exc:
+            if exc.code not in CHANGED:
+                raise describe_failure(TargetError, f"Deleting from the table {info.name}", exc) from None
+        return False
+
+    def _put_back(self, info: Info, record: Record) -> None:
+        names = {"ExpressionAttributeNames": json.dumps({"#k": info.key[0]}).encode()}
+        condition = {"ConditionExpression": b'"attribute_not_exists(#k)"'}
+        self._call("PutItem", info, {"Item": encode(record), **condition, **names})
+
+    def finish(self, info: Info) -> Sequence[str]:
+        """Nothing."""
+        return ()
