@@ -16,7 +16,7 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled, Day2Error, InvalidRequest
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled, Day2Error
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._core.tagged_json import decode
 from ansible_collections.day2.ops.plugins.module_utils._repository import directory_staging
@@ -482,7 +482,7 @@ def test_other_refusals(refused: Callable[..., str], stores: Stores, run: Purge)
     sql(store, f"INSERT INTO events VALUES (1, '{OLD}'), (2, '{NEW}')")
     assert "has no key" in refused(store)
     assert run(store, key=["a"])["deleted"] == 1
-    with pytest.raises(InvalidRequest, match="The types are postgresql and sqlite"):
+    with pytest.raises(Day2Error, match="does not exist, or has no collections"):
         run({"type": "json", "path": "/nowhere.json"})
 
 

@@ -14,7 +14,7 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled, Day2Error, TargetError
-from ansible_collections.day2.ops.plugins.module_utils._core.tagged_json import decode
+from ansible_collections.day2.ops.plugins.module_utils._core.tagged_json import decode, encode
 from ansible_collections.day2.ops.plugins.module_utils._stores.documents.purger import JsonPurger
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.purger import DynamodbPurger
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import open_editor, open_source
@@ -356,3 +356,37 @@ def test_keep_last_and_all(kind: str, run: Purge, events: Events) -> None:
     assert [one for one in numbers(store) if one % 2] == [17, 19]
     assert run(store, older_than="3000-01-01", allow_all=True)["deleted"] == 12
     assert numbers(store) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "added"), [("mapping", "($back | map({(._key): del(._key)}) | add)"), ("list", "$back")]
+)
+def test_records_of_a_document_are_brought_back(
+    kind: str, added: str, run: Purge, events: Events, repository: Path, tmp_path: Path
+) -> None:
+    """As docs/RECORDS.md says."""
+    store = events(kind)
+    path = Path(store["path"])
+    before = json.loads(path.read_text())
+    run(store)
+    back = tmp_path / "back.jsonl"
+    back.write_text("\n".join(map(encode, exported(repository))))
+    command = ["jq", "--slurpfile", "back", str(back), f".events += {added}", str(path)]
+    path.write_bytes(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    after = json.loads(path.read_text())
+    if kind == "list":
+        after["events"].sort(key=lambda one: str(one["id"]))
+    assert after == before
+
+
+def test_records_of_dynamodb_are_brought_back(run: Purge, events: Events, repository: Path, tmp_path: Path) -> None:
+    """As docs/RECORDS.md says."""
+    store = events("dynamodb")
+    run(store)
+    back = tmp_path / "back.json"
+    back.write_text('{"events": [' + ", ".join(map(encode, exported(repository))) + "]}")
+    source = {"type": "json", "path": str(back), "values": "exact"}
+    keys = [{"collection": "events", "fields": ["id"]}]
+    migrate(source=source, target=store, primary_keys=keys, on_existing="merge", safety_backup=False)
+    assert numbers(store) == list(range(1, 21))
+    assert run(store)["deleted"] == 10
