@@ -12,9 +12,10 @@ version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Deletes records of a table of SQLite or PostgreSQL, a collection of a JSON document or a table of DynamoDB that are older
-    than a time, or that meet other conditions. Before the first record is deleted, all of them are exported into a repository, and the export is read back, decompressed and
-    compared. There is no O(day2.ops.backup#module:read_back), as nothing else would show that the export can be used.
+  - Deletes records of a table of SQLite, PostgreSQL or DynamoDB, or of a collection of a JSON document, that are older
+    than a time, or that meet other conditions. Before the first record is deleted, all of them are exported into a
+    repository, and the export is read back, decompressed and compared. There is no
+    O(day2.ops.backup#module:read_back), as nothing else would show that the export can be used.
   - A record is only deleted if it still is as it was exported. Records that the application has written meanwhile stay,
     and are exported and deleted by the next run.
   - Records are deleted in batches. In SQLite, the lock is held for short times, with gaps in which waiting writers get it
