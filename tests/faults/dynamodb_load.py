@@ -1,15 +1,13 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes generated records to DynamoDB, as a migration does: dynamodb_load.py OPTIONS-JSON COUNT.
+"""Writes generated records to DynamoDB, as a migration does.
 
-Each 50 records are written, flushed, and then the checkpoint is kept. Prints the number of records that this run wrote.
+Each 50 records are written, flushed, and then the checkpoint is kept.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import Any
 
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.tables_store import DynamodbTables
@@ -34,7 +32,3 @@ def load(store: DynamodbTables, count: int) -> int:
             checkpoints.keep("data", min(first + STEP, count))
         assert writer.rejects == []
         return writer.written
-
-
-if __name__ == "__main__":
-    print(load(DynamodbTables(json.loads(sys.argv[1])), int(sys.argv[2])))

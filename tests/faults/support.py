@@ -1,17 +1,20 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Applications with real stores, and verbs that run as processes of their own, under strace where faults are wanted."""
+"""Applications with real stores, and verbs that run as processes of their own, some of them with faults."""
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import gc
 import hashlib
 import itertools
 import json
 import os
-import re
+import select
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -21,12 +24,14 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Callable, NoReturn
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import TaskEnded
+from ansible_collections.day2.ops.tests.faults import seccomp
 from ansible_collections.day2.ops.tests.faults.verb import run_verb
 from tests.conftest import TIMES
 
+CLONE_NEWUTS = 0x04000000
 COLLECTIONS = Path(__file__).resolve().parents[2] / ".cache" / "collections"
 
 # Every call that changes a file system, and what makes changes durable; those that this machine's kernel knows.
@@ -64,35 +69,107 @@ def run(verb: str, params: dict[str, Any]) -> Verb:
         return Verb(3, str(exc), {})
 
 
-def run_under_strace(options: list[str], verb: str, params: dict[str, Any]) -> Verb:
-    """Run a verb as a process of its own, forked from this one: starting Python under strace is most of a run's time.
+class Running:
+    """A verb in a process of its own, forked from this one: starting Python would be most of a run's time."""
 
-    It waits for strace, and reports, through a socket, so that no `write` of it is not the verb's.
-    """
-    ours, theirs = socket.socketpair()
-    gc.freeze()  # what this process left to be closed is not the child's to close
-    child = os.fork()
-    if child == 0:
-        ours.close()
-        report_verb(theirs, verb, params)
-    gc.unfreeze()
-    theirs.close()
-    with ours, subprocess.Popen(["strace", "-f", "-p", str(child), *options], stderr=subprocess.PIPE) as tracer:
-        assert tracer.stderr is not None
-        attached = tracer.stderr.readline()
-        ours.sendall(b"go")
-        told = b"".join(iter(lambda: ours.recv(65536), b""))
-        tracer.communicate(timeout=120)
-    _pid, status = os.waitpid(child, 0)
-    assert b"attached" in attached, attached
-    code, error, result = json.loads(told) if told else (os.waitstatus_to_exitcode(status), "", {})
-    return Verb(code, error, result)
+    def __init__(self, verb: str, params: dict[str, Any], before: Callable[[], object] = lambda: None) -> None:
+        self.told, theirs = socket.socketpair()
+        gc.freeze()  # what this process left to be closed is not the child's to close
+        self.pid = os.fork()
+        if self.pid == 0:
+            self.told.close()
+            before()
+            report_verb(theirs, verb, params)
+        gc.unfreeze()
+        theirs.close()
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+    def has_ended(self) -> bool:
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def end(self) -> Verb:
+        """Wait for its end, and that of all who could tell something."""
+        with self.told:
+            return self.reap(b"".join(iter(lambda: self.told.recv(65536), b"")))
+
+    def reap(self, told: bytes) -> Verb:
+        _pid, status = os.waitpid(self.pid, 0)
+        return Verb(*json.loads(told)) if told else Verb(os.waitstatus_to_exitcode(status), "", {})
+
+
+class Calls:
+    """The calls of a kind that a process and its children made: how many of each, by process."""
+
+    def __init__(self, names: Iterable[str], fault: str = "", at: int = 0) -> None:
+        """
+        :param fault: what happens to the at-th call of each process: "signal=KILL" or "error=ENOSPC".
+        """
+        self.counts: Counter[tuple[int, str]] = Counter()
+        self._names = {number: name for name in names for number in [seccomp.number_of(name)] if number >= 0}
+        self._fault, self._at = fault, at
+
+    @property
+    def names(self) -> Iterable[str]:
+        return self._names.values()
+
+    def meet(self, question: seccomp.Question) -> None:
+        """Let a call be done, or not."""
+        one = (question.process, self._names[question.number])
+        self.counts[one] += 1
+        kind, _is, what = self._fault.partition("=")
+        if self.counts[one] != self._at:
+            question.answer()
+        elif kind == "error":
+            question.answer(getattr(errno, what))
+        else:
+            os.kill(question.process, getattr(signal, f"SIG{what}"))
+
+
+def run_watched(calls: Calls, verb: str, params: dict[str, Any]) -> Verb:
+    """Run a verb as a process of its own, whose calls are met."""
+    near, far = socket.socketpair()
+
+    def ask() -> None:
+        near.close()
+        listener = seccomp.ask_before(calls.names)
+        socket.send_fds(far, [b"x"], [listener])
+        os.close(listener)
+        far.close()
+
+    process = Running(verb, params, ask)
+    far.close()
+    with near:
+        _message, (listener,), _flags, _address = socket.recv_fds(near, 1, 1)
+    done, told = None, b""
+    with process.told:
+        waiting, talking = select.poll(), {listener, process.told.fileno()}
+        for one in talking:
+            waiting.register(one, select.POLLIN)
+        while talking:
+            for one, event in waiting.poll():
+                if one == listener and event & select.POLLIN:
+                    question = seccomp.next_question(listener)
+                    if question is not None:
+                        calls.meet(question)
+                    continue
+                data = b"" if one == listener else process.told.recv(65536)
+                told += data
+                if data:
+                    continue
+                waiting.unregister(one)  # nobody is left who could ask, or tell something
+                talking.remove(one)
+                if one != listener:
+                    done = process.reap(told)
+    os.close(listener)
+    assert done is not None
+    return done
 
 
 def report_verb(out: socket.socket, verb: str, params: dict[str, Any]) -> NoReturn:
     """What the forked process does."""
     try:
-        out.recv(2)
         report: tuple[int, str, dict[str, Any]] = (0, "", run_verb(verb, params))
     except TaskEnded as exc:
         report = (3, str(exc), {})
@@ -104,22 +181,16 @@ def report_verb(out: socket.socket, verb: str, params: dict[str, Any]) -> NoRetu
         os._exit(0)
 
 
-def steps(verb: str, params: dict[str, Any], log: Path) -> list[str]:
-    """What to inject at, to meet every changing call of an undisturbed run: "rename:{}:when=2".
-
-    strace counts each kind of call of each process by itself.
-    """
-    traced = f"trace={','.join('?' + one for one in CHANGING)}"
-    done = run_under_strace(["-o", str(log), "-e", traced], verb, params)
+def steps(verb: str, params: dict[str, Any]) -> list[str]:
+    """Where a fault can be, to meet every changing call of an undisturbed run: "rename:2", the second of a process."""
+    calls = Calls(CHANGING)
+    done = run_watched(calls, verb, params)
     if done.status != 0:
         raise AssertionError(done.error)
-    counts: Counter[tuple[str, str]] = Counter()
-    for line in log.read_text().splitlines():
-        match = re.match(r"(\d+) +(\w+)\(", line)
-        if match:
-            counts[match.group(1), match.group(2)] += 1
-    most = {call: max(count for (_pid, one), count in counts.items() if one == call) for _pid, call in counts}
-    return [f"{call}:{{}}:when={number}" for call in sorted(most) for number in range(1, most[call] + 1)]
+    most: Counter[str] = Counter()
+    for (_process, call), count in calls.counts.items():
+        most[call] = max(most[call], count)
+    return [f"{call}:{number}" for call in sorted(most) for number in range(1, most[call] + 1)]
 
 
 def spread(every: list[str], most: int = 12) -> list[str]:
@@ -142,9 +213,8 @@ def spread(every: list[str], most: int = 12) -> list[str]:
 
 def run_with(fault: str, step: str, verb: str, params: dict[str, Any]) -> Verb:
     """Run a verb with a fault ("signal=KILL", "error=ENOSPC") at a step."""
-    call = step.partition(":")[0]
-    options = ["-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={step.format(fault)}"]
-    return run_under_strace(options, verb, params)
+    call, _colon, number = step.partition(":")
+    return run_watched(Calls([call], fault, int(number)), verb, params)
 
 
 class Application:
@@ -278,6 +348,11 @@ def _check_sums(backup: Path) -> None:
         assert hashlib.sha256((backup / path).read_bytes()).hexdigest() == digest, (backup, path)
 
 
+def unmount(path: Path) -> None:
+    """Nobody sees what is mounted there any more; it goes when it is no longer used."""
+    subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
 def copy(source: Path, target: Path) -> None:
     """A fresh copy with everything as it was: links, owners, times."""
     shutil.rmtree(target, ignore_errors=True)
@@ -289,27 +364,28 @@ def files_below(path: Path) -> Iterable[Path]:
     return (one for one in sorted(path.rglob("*")) if one.is_file())
 
 
-def run_at(moment: str, verb: str, params: dict[str, Any]) -> Verb:
-    """Run a verb as a process of its own, for which the clock says `moment` ("2040-01-01 12:00:00", UTC)."""
-    # the files' own times are those of the kernel, as they are when a clock is set
-    environment = dict(os.environ, TZ="UTC", NO_FAKE_STAT="1", DONT_FAKE_MONOTONIC="1")
-    return _run_behind(["faketime", "-f", f"@{moment}"], environment, verb, params)
-
-
 def run_on(host: str, verb: str, params: dict[str, Any]) -> Verb:
     """Run a verb as a process of its own, on a host of this name."""
-    named = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', host]
-    return _run_behind(named, dict(os.environ), verb, params)
+
+    def rename() -> None:
+        if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWUTS):
+            raise OSError(ctypes.get_errno(), "unshare")
+        socket.sethostname(host)
+
+    return Running(verb, params, rename).end()
 
 
-def _run_behind(command: list[str], environment: dict[str, str], verb: str, params: dict[str, Any]) -> Verb:
+def run_at(moment: str, verb: str, params: dict[str, Any]) -> Verb:
+    """Run a verb as a program of its own, for which the clock says `moment` ("2040-01-01 12:00:00", UTC)."""
     ours, theirs = socket.socketpair()
     program = [sys.executable, "-B", str(Path(__file__).with_name("verb.py")), verb, json.dumps(params)]
+    # the files' own times are those of the kernel, as they are when a clock is set
+    clock = {"TZ": "UTC", "NO_FAKE_STAT": "1", "DONT_FAKE_MONOTONIC": "1"}
     with ours, theirs:
         done = subprocess.run(
-            [*command, *program, str(theirs.fileno())],
+            ["faketime", "-f", f"@{moment}", *program, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
-            env=dict(environment, PYTHONPATH=str(COLLECTIONS)),
+            env={**os.environ, **clock, "PYTHONPATH": str(COLLECTIONS)},
             capture_output=True,
             text=True,
             check=False,
@@ -317,5 +393,5 @@ def _run_behind(command: list[str], environment: dict[str, str], verb: str, para
         theirs.close()
         told = b"".join(iter(lambda: ours.recv(65536), b""))
     if not told:
-        raise AssertionError(f"{' '.join(command)} {verb} ended with {done.returncode}: {done.stderr}")
+        raise AssertionError(f"{verb} ended with {done.returncode}: {done.stderr}")
     return Verb(*json.loads(told))

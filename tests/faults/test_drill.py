@@ -36,7 +36,7 @@ def test_a_fault_at_a_step(fault: str, tmp_path: Path, monkeypatch: pytest.Monke
     params = {**params, "scratch": str(scratch)}
     scratch.mkdir(mode=0o700)
     met = 0
-    for step in spread(steps("restore_drill", params, tmp_path / "log")):
+    for step in spread(steps("restore_drill", params)):
         subprocess.run(["rm", "-rf", str(state)], check=True)
         ended = run_with(fault, step, "restore_drill", params)
         assert ended.status in (0, 3) or ended.killed, (step, ended.error)

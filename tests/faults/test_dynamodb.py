@@ -6,12 +6,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -29,7 +25,7 @@ from ansible_collections.day2.ops.tests.faults.support import run
 from tests.services import throttle_proxy as faults
 from tests.services.dynamodb import dynoxide, options
 from tests.services.local import free_ports
-from tests.services.throttle_proxy import Proxy, proxy
+from tests.services.throttle_proxy import Proxy, killed_at_call, proxy
 
 COUNT = 900
 KILLS = 8
@@ -87,10 +83,8 @@ def test_what_does_not_pass_ends_with_an_error_and_the_next_run_goes_on(server: 
     server.fault = lambda operation, call: (
         fault if operation == "BatchWriteItem" and call > 10 and fault else faults.NOTHING
     )
-    began = time.monotonic()
     with pytest.raises(TargetError, match=r"the DynamoDB table f_data \(\d+ records from the key id=r\d+\)") as caught:
         load(store_at(server.url, "1s"), COUNT)
-    assert time.monotonic() - began < 60  # for ever otherwise
     assert "run again" in caught.value.hint
     assert caught.value.details["table"] == "f_data"
 
@@ -146,47 +140,45 @@ def test_a_migration_that_is_throttled_for_ever_ends_and_is_continued(
     assert store_at(server.url).digest("data").hexdigest() == expected(COUNT)
 
 
-def test_a_server_that_restarts_is_waited_for(tmp_path: Path) -> None:
+def test_a_server_that_restarts_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (port,) = free_ports(1)
     done: list[Any] = []
+    begun, gone = threading.Event(), threading.Event()
+
+    def waiting(first: int, last: int) -> list[dict[str, Any]]:
+        if first == 3 * STEP:
+            begun.set()
+            gone.wait(120)
+        return records(first, last)
 
     def run() -> None:
-        done.append(load(store_at(f"http://127.0.0.1:{port}", "30s"), COUNT))
+        done.append(load(store_at(f"http://127.0.0.1:{port}", "300s"), COUNT))
 
+    monkeypatch.setattr(dynamodb_load, "records", waiting)
     thread = threading.Thread(target=run)
-    with dynoxide(tmp_path, keep=True, port=port) as url:
+    with dynoxide(tmp_path, keep=True, port=port):
         thread.start()
-        while not (checkpoint := store_at(url).checkpoints("load").load("data")) or checkpoint < 3 * STEP:
-            time.sleep(0.02)
+        assert begun.wait(120)
+    gone.set()
+    time.sleep(0.5)  # so that it meets a server that is gone, if this machine is quick enough
     assert not done
-    time.sleep(0.5)
     with dynoxide(tmp_path, keep=True, port=port) as url:
-        thread.join(60)
+        thread.join(300)
         assert done == [COUNT]
         assert store_at(url).digest("data").hexdigest() == expected(COUNT)
 
 
 def test_killed_at_random_and_run_again(server: Proxy) -> None:
     randomly = random.Random(5)
-    server.delay = 0.005
-    command = [sys.executable, dynamodb_load.__file__, json.dumps(options(server.url, "f_")), str(COUNT)]
-    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
-    killed, kept = 0, 0
+    kept = 0
     for dummy in range(KILLS):
-        calls = server.calls["BatchWriteItem"] + randomly.randint(1, 5)
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-        while server.calls["BatchWriteItem"] < calls and process.poll() is None:
-            time.sleep(0.001)
-        time.sleep(randomly.random() * 0.02)
-        process.send_signal(signal.SIGKILL)
-        killed += process.wait() == -signal.SIGKILL
+        assert killed_at_call(server, randomly.randint(5, 15), lambda: load(store_at(server.url), COUNT))
         store = store_at(server.url)
         now = store.checkpoints("load").load("data") or 0
         assert now >= kept
         kept = now
         found = {record["id"] for page in store.read("data") for record in page}
         assert {record["id"] for record in records(0, kept)} <= found
-    assert killed == KILLS
     assert 0 < kept < COUNT
     assert load(store_at(server.url), COUNT) == COUNT - kept
     assert store_at(server.url).digest("data").hexdigest() == expected(COUNT)

@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import itertools
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ import pytest
 from ansible_collections.day2.ops.tests.faults.support import run
 from ansible_collections.day2.ops.tests.faults.verb import run_verb
 from tests.services.dynamodb import CREDENTIALS, REGION, dynoxide, options
-from tests.services.throttle_proxy import CUT, NOTHING, Proxy, proxy
+from tests.services.throttle_proxy import Proxy, killed_at_call, proxy
 
 ITEMS = 60
 STEP = 7  # odd, so that the server gets every other call; with 1, each call is tried, which takes minutes
@@ -76,24 +74,7 @@ class Case:
 
     def killed(self, verb: str, params: dict[str, Any], at: int) -> bool:
         """Run a verb that is killed at its at-th call, which the server gets or not. False: it made fewer calls."""
-        child = os.fork()
-        if child == 0:
-            try:
-                run_verb(verb, params)
-            finally:
-                os._exit(0)
-        calls = itertools.count(1)
-
-        def fault(_operation: str, _number: int) -> str:
-            if next(calls) == at:
-                os.kill(child, signal.SIGKILL)
-                return CUT if at % 2 else NOTHING
-            return NOTHING
-
-        self.server.fault = fault
-        _pid, status = os.waitpid(child, 0)
-        self.server.fault = lambda _operation, _number: NOTHING
-        return os.WIFSIGNALED(status)
+        return killed_at_call(self.server, at, lambda: run_verb(verb, params))
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def test_backup_killed_at_a_step(application: Application, repository: Path, tmp
     copy(repository, tmp_path / "before")
     had = {one.name for one in backups(repository)}
     met = 0
-    for step in spread(steps("backup", params, tmp_path / "strace")):
+    for step in spread(steps("backup", params)):
         copy(tmp_path / "before", repository)
         done = run_with("signal=KILL", step, "backup", params)
         assert done.killed or done.status in (0, 3), (step, done.error)
@@ -73,7 +73,7 @@ def test_restore_killed_at_a_step(application: Application, repository: Path, ex
     copy(repository, tmp_path / "before")
     copy(application.directory, tmp_path / "old")
     met = 0
-    for step in spread(steps("restore", params, tmp_path / "strace")):
+    for step in spread(steps("restore", params)):
         copy(tmp_path / "before", repository)
         copy(tmp_path / "old", application.directory)
         done = run_with("signal=KILL", step, "restore", params)

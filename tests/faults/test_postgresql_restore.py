@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
@@ -21,10 +21,8 @@ from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluste
     restore_load,
     restore_plan,
 )
-from tests.services.postgresql_fixtures import postgresql
+from tests.faults.support import unmount
 from tests.unit.module_utils._stores.postgresql_bench import Bench, clean
-
-__all__ = ["postgresql"]
 
 SHOP = """CREATE TABLE public.t (a int PRIMARY KEY, b text);
 INSERT INTO public.t SELECT g, md5(g::text) FROM generate_series(1, 1000) g; CREATE SEQUENCE public.s"""
@@ -95,10 +93,10 @@ def test_killed_and_run_again(bench: Bench, step: str) -> None:
 def test_the_session_of_the_swap_ends(bench: Bench) -> None:
     copy = bench.backup("shop")
     bench.execute("shop", "DELETE FROM public.t WHERE a > 500")
-    end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+    end = "SELECT bool_and(pg_terminate_backend(pid, 60000)) FROM pg_stat_activity "
     end += "WHERE datname = 'postgres' AND pid <> pg_backend_pid()"
     with bench.prepare(copy) as ready:
-        bench.query("postgres", end)
+        assert bench.query("postgres", end)
         with pytest.raises(TargetError, match="Can't replace shop"):
             ready.apply()
     assert bench.query("shop", COUNT) == 500
@@ -110,12 +108,11 @@ def test_the_session_of_the_swap_ends(bench: Bench) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Room for one empty database, but not for two."""
-    place = Path("/tmp") / f"day2-pg-small-{os.getpid()}"
-    place.mkdir()
+    place = Path(tempfile.mkdtemp(prefix="day2-pg-small-", dir="/tmp"))
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "none", place], check=True)
     subprocess.run(["chown", "postgres", place], check=True)
     yield place
-    subprocess.run(["umount", "-l", place], check=True)
+    unmount(place)
     place.rmdir()
 
 
@@ -142,5 +139,4 @@ def test_the_disk_of_the_server_is_full(bench: Bench, small_disk: Path) -> None:
         assert bench.query("tight", COUNT) == 6000
         assert bench.databases() == ["shop", "tight"]
     finally:
-        time.sleep(0.1)
         bench.execute("postgres", "DROP DATABASE tight WITH (FORCE)", "DROP TABLESPACE small")

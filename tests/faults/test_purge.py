@@ -22,7 +22,6 @@ import pytest
 from ansible_collections.day2.ops.tests.faults.support import run, run_with, spread, steps
 from ansible_collections.day2.ops.tests.faults.verb import run_verb
 from tests.conftest import TIMES
-from tests.services.postgresql import cluster
 from tests.services.stores import schema
 
 COUNT = 3000
@@ -149,15 +148,9 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAY2_STATE", str(tmp_path / "state"))
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[dict[str, Any]]:
-    with cluster() as options:
-        yield options
-
-
 @pytest.mark.parametrize("mode", ["wal", "delete", "postgresql"])
 def test_kills_beside_an_application(mode: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    store = schema(request.getfixturevalue("server")) if mode == "postgresql" else sqlite_in(tmp_path)
+    store = schema(request.getfixturevalue("postgresql")) if mode == "postgresql" else sqlite_in(tmp_path)
     log, params = tmp_path / "log", params_of(store, tmp_path)
     make(store, mode, COUNT)
     with opened(store) as database:  # so far from the others that two processes read
@@ -208,7 +201,7 @@ def test_a_fault_at_a_step(fault: str, tmp_path: Path) -> None:
     params.update(vacuum=True, window={"start": "2020-01-01T00:00:00Z", "end": NEW})
     make(store, "wal", 70)
     met = 0
-    for step in spread(steps("purge", params, tmp_path / "log")):
+    for step in spread(steps("purge", params)):
         make(store, "wal", 70)
         subprocess.run(["rm", "-rf", str(repository), str(tmp_path / "state")], check=True)
         ended = run_with(fault, step, "purge", params)

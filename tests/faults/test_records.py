@@ -71,7 +71,7 @@ def test_a_killed_update_is_continued(kind: str, tmp_path: Path) -> None:
     }
     make(path)
     killed = 0
-    for step in spread(steps("records_update", params, tmp_path / "log")):
+    for step in spread(steps("records_update", params)):
         make(path)
         killed += run_with("signal=KILL", step, "records_update", params).killed
         left = states(kind, path)
@@ -97,7 +97,7 @@ def test_a_killed_move_is_continued(tmp_path: Path) -> None:
     }
     make_sqlite(path)
     killed = 0
-    for step in spread(steps("lifecycle", params, tmp_path / "log")):
+    for step in spread(steps("lifecycle", params)):
         make_sqlite(path)
         killed += run_with("signal=KILL", step, "lifecycle", params).killed
         again = run("lifecycle", params)

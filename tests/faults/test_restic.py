@@ -23,9 +23,10 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2E
 from ansible_collections.day2.ops.plugins.module_utils._core.restic import Restic
 from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
 from ansible_collections.day2.ops.tests.faults.verb import run_verb
+from tests.conftest import TIMES
 from tests.services.repositories import KINDS
 
-EVERY = 5  # calls: each of them takes half a second, whatever it does
+EVERY = 2 if TIMES > 1 else 5  # calls: each of them starts a program
 
 
 class Application:

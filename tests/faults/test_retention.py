@@ -73,7 +73,7 @@ def suffer(fault: str, tmp_path: Path) -> None:
     make(before)
     copy(before, root)
     met = 0
-    for step in spread(steps("retention", params(root), tmp_path / "strace")):
+    for step in spread(steps("retention", params(root))):
         copy(before, root)
         done = run_with(fault, step, "retention", params(root))
         assert done.killed or done.status in (0, 3), (step, done.error)
@@ -122,10 +122,10 @@ def test_killed_on_the_way_to_s3(tmp_path: Path) -> None:
             return {*contents(root), *(item.get()["Body"].read().decode() for item in bucket.objects.all())}
 
         _bucket, dry = fresh("dry")
-        removing = [one for one in steps("retention", dry, tmp_path / "strace") if one.startswith(("unlink", "rmdir"))]
+        removing = [one for one in steps("retention", dry) if one.startswith(("unlink", "rmdir"))]
         done = 0
         # before and after each object is there, and then at what removes the local copy
-        for step in [f"sendto:{{}}:when={number}" for number in range(1, 8)] + removing[-4:]:
+        for step in [f"sendto:{number}" for number in range(1, 8)] + removing[-4:]:
             bucket, wanted = fresh("b" + re.sub("[^a-z0-9]", "", step))
             killed = run_with("signal=KILL", step, "retention", wanted)
             done += killed.killed

@@ -43,7 +43,7 @@ def test_a_fault_at_a_step(fault: str, tmp_path: Path, monkeypatch: pytest.Monke
     make(path)
     size = path.stat().st_size
     met = 0
-    for step in spread(steps("store_optimize", params, tmp_path / "log")):
+    for step in spread(steps("store_optimize", params)):
         make(path)
         subprocess.run(["rm", "-rf", str(repository), str(tmp_path / "state")], check=True)
         ended = run_with(fault, step, "store_optimize", params)

@@ -87,18 +87,23 @@ def cluster(*settings: str, port: int = 5432, programs: Optional[Path] = None) -
             _wait(binaries(), directory, server, port)
             yield {"type": "postgresql", "host": str(directory), "database": "postgres", "username": "postgres"}
         finally:
-            server.send_signal(signal.SIGINT)  # fast shutdown
-            try:
-                server.wait(20)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+            end(server)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+def end(server: subprocess.Popen[bytes]) -> None:
+    """Shut it down without waiting for its sessions."""
+    server.send_signal(signal.SIGINT)
+    try:
+        server.wait(60)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
 def _wait(programs: Path, directory: Path, server: subprocess.Popen[bytes], port: int) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     ready = [programs / "pg_isready", "-q", "-h", directory, "-p", str(port), "-U", "postgres"]
     while subprocess.run(ready, check=False).returncode != 0:
         if server.poll() is not None or time.monotonic() > until:
@@ -124,5 +129,4 @@ def standby(primary: dict[str, Any], port: int) -> Iterator[dict[str, Any]]:
         _wait(programs, directory, server, port)
         yield {**primary, "port": port}
     finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(20)
+        end(server)

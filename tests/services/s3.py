@@ -70,7 +70,7 @@ def damaging_proxy(
                 return
             if self.command == method == "PUT":
                 body = _flipped(body)
-            upstream = http.client.HTTPConnection(str(target.hostname), target.port or 80, timeout=10)
+            upstream = http.client.HTTPConnection(str(target.hostname), target.port or 80, timeout=120)
             with contextlib.closing(upstream):
                 upstream.request(self.command, self.path, body, dict(self.headers))
                 answer = upstream.getresponse()

@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import itertools
 import json
+import os
+import signal
 import socket
 import sys
 import threading
@@ -47,6 +50,24 @@ class Proxy(ThreadingHTTPServer):
         self.bodies: list[tuple[str, bytes]] = []  # of all calls, by operation
         self.faults = 0  # how many calls met one
         self._lock = threading.Lock()
+        self._idle = threading.Condition()
+        self._under_way = 0
+
+    @contextlib.contextmanager
+    def under_way(self) -> Iterator[None]:
+        with self._idle:
+            self._under_way += 1
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._under_way -= 1
+                self._idle.notify_all()
+
+    def wait(self) -> None:
+        """Until all calls are answered, also those of clients that have gone away."""
+        with self._idle:
+            assert self._idle.wait_for(lambda: not self._under_way, 120)
 
     @property
     def url(self) -> str:
@@ -78,6 +99,10 @@ class _Handler(BaseHTTPRequestHandler):
             super().finish()
 
     def do_POST(self) -> None:
+        with self.server.under_way():
+            self._pass_on()
+
+    def _pass_on(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         operation = self.headers["X-Amz-Target"].rpartition(".")[2]
         self.server.bodies.append((operation, body))
@@ -154,6 +179,29 @@ def proxy(url: str, delay: float = 0.0) -> Iterator[Proxy]:
         finally:
             one.shutdown()
             thread.join()
+
+
+def killed_at_call(server: Proxy, at: int, action: Callable[[], object]) -> bool:
+    """Do this in a process that is killed at its at-th call, which the server gets or not. False: it made fewer."""
+    child = os.fork()
+    if child == 0:
+        try:
+            action()
+        finally:
+            os._exit(0)
+    calls = itertools.count(1)
+
+    def fault(_operation: str, _number: int) -> str:
+        if next(calls) != at:
+            return NOTHING
+        os.kill(child, signal.SIGKILL)
+        return CUT if at % 2 else NOTHING
+
+    server.fault = fault
+    _pid, status = os.waitpid(child, 0)
+    server.wait()
+    server.fault = lambda _operation, _number: NOTHING
+    return os.WIFSIGNALED(status)
 
 
 if __name__ == "__main__":
