@@ -17,7 +17,7 @@ NEWEST=$ROOT/.venv/newest/bin
 OLDEST=$ROOT/.venv/oldest/bin
 # Programs that only the tests use.
 TEST_PROGRAMS=(
-  git=git zstd=zstd age=age ssh-keygen=openssh-client xz=xz-utils strace=strace faketime=faketime sqlite3=sqlite3 pg_ctlcluster=postgresql mkfs.ext4=e2fsprogs mount=mount
+  git=git zstd=zstd age=age ssh-keygen=openssh-client xz=xz-utils faketime=faketime sqlite3=sqlite3 pg_ctlcluster=postgresql mkfs.ext4=e2fsprogs mount=mount
   java=default-jre-headless promtool=prometheus ceph-mon=ceph-mon ceph-osd=ceph-osd radosgw=radosgw ceph=ceph-common
   rclone=rclone restic=restic sshd=openssh-server ssh-keygen=openssh-client
   nginx=nginx rsyslogd=rsyslog openssl=openssl dnsmasq=dnsmasq-base redis-server=redis-server virsh=libvirt-clients
