@@ -120,7 +120,7 @@ def test_two_writers(path: Path) -> None:
     """Real processes, that create the file at the same moment, too."""
     writers = [writer(path, name, 60) for name in ("a", "b")]
     for one in writers:
-        one.communicate(timeout=60)
+        one.communicate()
         assert one.returncode == 0
     kept = contents(path)
     assert {name: len(outcomes) for name, outcomes in kept.items()} == {"a": 60, "b": 60, "shared": 120}

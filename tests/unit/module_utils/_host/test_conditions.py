@@ -21,6 +21,7 @@ from ansible_collections.day2.ops.plugins.module_utils._host import conditions, 
 from ansible_collections.day2.ops.plugins.module_utils._host import run as runs
 from ansible_collections.day2.ops.plugins.module_utils._host.conditions import conditions_of, is_open, unmet
 from ansible_collections.day2.ops.plugins.module_utils._host.places import JOBS_VARIABLE
+from tests.services.waiting import PATIENCE, wait_for
 
 from .conftest import Host
 
@@ -183,14 +184,12 @@ def test_sigterm_while_it_waits(host: Host) -> None:
     path = host.old_files(when_load_below=0)
     host.environment["INVOCATION_ID"] = "1234"
     running = host.start("run", "old")
-    end = time.monotonic() + 30
-    while "(waiting: The load is " not in host.run("status")[1]:
-        assert time.monotonic() < end
+    wait_for(lambda: "(waiting: The load is " in host.run("status")[1])
     code, busy = host.run("run", "old", "--anyway")
     assert (code, f"in progress (process {running.pid}, waiting: The load is " in busy) == (75, True)
     assert busy.endswith("To run the job now, end that run: systemctl stop day2-old\n")
     running.send_signal(signal.SIGTERM)
-    said, _errors = running.communicate(timeout=30)
+    said, _errors = running.communicate(timeout=PATIENCE)
     assert (running.returncode, path.exists()) == (75, True)
     assert "skipped: Stopped: it received SIGTERM. It was waiting: The load" in said
     assert [one["status"] for one in host.runs()] == ["skipped", "busy", "skipped"]

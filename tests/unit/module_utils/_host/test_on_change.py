@@ -6,14 +6,20 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ansible_collections.day2.ops.plugins.module_utils._core import host_state
+from ansible_collections.day2.ops.plugins.module_utils._host import on_change
+from ansible_collections.day2.ops.plugins.module_utils._host import run as runs
+from ansible_collections.day2.ops.plugins.module_utils._host.places import JOBS_VARIABLE
+from tests.services.waiting import PATIENCE
 
 from .conftest import Host
 
@@ -30,31 +36,47 @@ def tree(host: Host) -> Path:
     return path
 
 
-def watch(host: Host, source: dict[str, Any], after: float = AFTER) -> None:
+def watch(host: Host, source: dict[str, Any], after: float = AFTER, **more: Any) -> None:
     arguments = {"name": "job", "source": source, "repository": host.path("repository")}
-    host.job("job", "backup", arguments, on_change=after, timeout=60)
+    host.job("job", "backup", arguments, on_change=after, timeout=600, **more)
 
 
 def reasons(host: Host) -> list[str]:
     return [one["facts"].get("reason", one["status"]) for one in host.runs()]
 
 
+class Writer:
+    """Writes whenever a run in this process has slept, which takes no time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.writes = 0  # that are to come
+        self.slept = 0.0
+
+    def monotonic(self) -> float:
+        return self.slept
+
+    def time_ns(self) -> int:
+        return time.time_ns() + 10**9  # the files are old enough
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+        if self.writes:
+            self.writes -= 1
+            with self._path.open("a") as handle:
+                handle.write("x")
+
+
 @pytest.fixture
-def writer(tree: Path) -> Iterator[threading.Event]:
-    """Writes without a pause until the event is set."""
-    stop = threading.Event()
-
-    def write() -> None:
-        number = 0
-        while not stop.wait(AFTER / 20):
-            number += 1
-            (tree / "busy").write_text(str(number))
-
-    thread = threading.Thread(target=write)
-    thread.start()
-    yield stop
-    stop.set()
-    thread.join()
+def writer(host: Host, tree: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Writer]:
+    for name in (JOBS_VARIABLE, host_state.VARIABLE):
+        monkeypatch.setenv(name, host.environment[name])
+    made = Writer(tree / "busy")
+    monkeypatch.setattr(on_change, "time", made)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
+    yield made
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def test_a_change_is_seen_until_it_is_in_a_backup(host: Host, tree: Path) -> None:
@@ -69,24 +91,25 @@ def test_a_change_is_seen_until_it_is_in_a_backup(host: Host, tree: Path) -> Non
     assert reasons(host) == ["new", "changed"]
 
 
-def test_it_waits_until_the_data_is_quiet(host: Host, tree: Path) -> None:
-    run = host.start("run", "job", "--settle")
-    for number in range(6):
-        time.sleep(AFTER / 2)
-        (tree / "file").write_text(f"write {number}")
-    assert not (host.root / "repository").exists()
-    assert run.wait(60) == 0
+def test_it_waits_until_the_data_is_quiet(host: Host, tree: Path, writer: Writer) -> None:
+    writer.writes = 20
+    assert runs.run_settled("job") == 0
+    assert writer.slept == pytest.approx(20 * AFTER / 4 + AFTER, abs=AFTER / 2)
     assert host.run("changed", "job")[0] == 75
     assert reasons(host) == ["new"]
 
 
-def test_a_writer_that_never_pauses_gets_backups(host: Host, writer: threading.Event) -> None:
-    watch(host, {"type": "files", "path": host.path("data")}, AFTER / 3)
-    assert host.run("run", "job", "--settle")[0] == 0
+def test_a_writer_that_never_pauses_gets_backups(host: Host, tree: Path, writer: Writer) -> None:
+    writer.writes = 1_000_000
+    during = ["sh", "-c", f"echo more >>{tree}/busy"]
+    watch(host, {"type": "files", "path": str(tree)}, hooks={"after": during})
+    assert runs.run_settled("job") == 0
     assert reasons(host) == ["new", "changed", "changed"]
+    assert writer.slept == pytest.approx(3 * 10 * AFTER, abs=AFTER)
     assert host.run("changed", "job")[0] == 0
-    writer.set()
-    assert host.run("run", "job", "--settle")[0] == 0
+    writer.writes = 0
+    watch(host, {"type": "files", "path": str(tree)})
+    assert runs.run_settled("job") == 0
     assert host.run("changed", "job")[0] == 75
 
 
@@ -95,7 +118,7 @@ def test_it_runs_again_if_the_data_changes_meanwhile(host: Host, tree: Path) -> 
     arguments = {"name": "job", "source": source, "repository": host.path("repository")}
     # Once: as if an application wrote while the backup is made.
     write = f"test -e {host.root}/done || {{ sleep 0.2; echo late >{tree}/late; touch {host.root}/done; }}"
-    host.job("job", "backup", arguments, on_change=AFTER, timeout=60, hooks={"after": ["sh", "-c", write]})
+    host.job("job", "backup", arguments, on_change=AFTER, timeout=600, hooks={"after": ["sh", "-c", write]})
     assert host.run("run", "job", "--settle")[0] == 0
     assert reasons(host) == ["new", "changed"]
     assert host.run("changed", "job")[0] == 75
@@ -140,7 +163,7 @@ def test_a_writer_that_never_pauses_does_not_repeat_a_failure(host: Host, tree: 
     while f"(waiting: {waits})" not in host.run("status", "job")[1]:
         assert run.poll() is None
     run.terminate()
-    assert run.wait(60) == 75
+    assert run.wait(PATIENCE) == 75
 
 
 def test_a_run_that_is_stopped_while_it_waits(host: Host, tree: Path) -> None:
@@ -149,7 +172,7 @@ def test_a_run_that_is_stopped_while_it_waits(host: Host, tree: Path) -> None:
     while "is being written" not in host.run("status", "job")[1]:
         assert run.poll() is None
     run.terminate()
-    assert run.wait(60) == 75
+    assert run.wait(PATIENCE) == 75
     assert [one["status"] for one in host.runs()] == ["skipped"]
     assert "It was waiting until the data is no longer written." in host.runs()[0]["msg"]
 
@@ -158,7 +181,7 @@ def test_another_repository_has_no_backup_yet(host: Host, tree: Path) -> None:
     assert host.run("run", "job")[0] == 0
     source = {"type": "files", "path": str(tree)}
     arguments = {"name": "job", "source": source, "repository": host.path("other")}
-    host.job("job", "backup", arguments, on_change=AFTER, timeout=60)
+    host.job("job", "backup", arguments, on_change=AFTER, timeout=600)
     assert host.run("changed", "job")[0] == 0
 
 

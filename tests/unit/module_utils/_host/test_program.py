@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 import zipfile
 import zipimport
 from pathlib import Path
@@ -18,17 +17,11 @@ from ansible_collections.day2.ops.plugins.module_utils._host.places import JOBS_
 from ansible_collections.day2.ops.plugins.module_utils._host.program import main
 from ansible_collections.day2.ops.plugins.module_utils._verbs.registry import VERBS
 from ansible_collections.day2.ops.plugins.plugin_utils import host_program
+from tests.services.waiting import PATIENCE, wait_for
 
 from .conftest import MODULE_UTILS, Host
 
 OK, FAILED, USAGE, BUSY, WRONG = 0, 1, 64, 75, 78
-
-
-def wait_for(condition: Any) -> None:
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_the_same_sources_make_the_same_program() -> None:
@@ -202,11 +195,11 @@ def test_as_many_jobs_at_once_as_cores(host: Host) -> None:
 
 
 def test_sigterm_is_handled_and_recorded(host: Host) -> None:
-    host.command("slow", f"touch {host.path('started')}; sleep 60")
+    host.command("slow", f"touch {host.path('started')}; sleep 600")
     running = host.start("run", "slow")
     wait_for((host.root / "started").exists)
     running.send_signal(signal.SIGTERM)
-    _said, errors = running.communicate(timeout=30)
+    _said, errors = running.communicate(timeout=PATIENCE)
     assert running.returncode == FAILED
     assert "stopped: Stopped: it received SIGTERM." in errors
     assert host.runs()[0]["status"] == "stopped"
@@ -261,7 +254,7 @@ def test_an_upgrade_does_not_disturb_a_run(host: Host) -> None:
     new.write_bytes(b"something else")
     new.replace(host.program)
     (host.root / "go").touch()
-    said, errors = running.communicate(timeout=30)
+    said, errors = running.communicate(timeout=PATIENCE)
     assert (running.returncode, errors) == (OK, ""), said
 
 

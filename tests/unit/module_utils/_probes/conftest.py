@@ -31,7 +31,7 @@ def run() -> Callable[..., Result]:
     def call(checks: list[dict[str, Any]], check_mode: bool = False, **params: Any) -> Result:
         spec = health_check.ARGUMENTS["argument_spec"]
         values = {name: one.get("default") for name, one in spec.items()}
-        values.update(checks=checks, timeout="5s")
+        values.update(checks=checks, timeout="60s")
         values.update(params)
         result = health_check.run(values, check_mode, Progress())
         json.dumps(result)

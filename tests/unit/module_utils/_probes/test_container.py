@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
@@ -16,6 +15,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Inval
 from ansible_collections.day2.ops.plugins.module_utils._probes.docker_probe import DockerProbe
 from tests.services.docker import Docker, docker
 from tests.services.podman import podman
+from tests.services.waiting import wait_for
 
 pytestmark = pytest.mark.once
 
@@ -26,22 +26,22 @@ Check = Callable[..., dict[str, Any]]
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
     settings = ("--live-restore", "--no-new-privileges", "--log-driver", "local")
     with docker(tmp_path_factory.mktemp("docker"), *settings) as running:
-        running.run("web", "sleep 300", "--env", "PASSWORD=geheim")
+        running.run("web", "sleep 3600", "--env", "PASSWORD=geheim")
         running.run("ended", "exit 3")
-        health = ("--health-interval", "300ms", "--health-timeout", "5s", "--health-retries", "1")
-        running.run("healthy", "sleep 300", "--health-cmd", "test -e /bin/sh", *health)
-        running.run("unhealthy", "sleep 300", "--health-cmd", "cat /none", *health)
+        health = ("--health-interval", "300ms", "--health-timeout", "60s", "--health-retries", "1")
+        running.run("healthy", "sleep 3600", "--health-cmd", "test -e /bin/sh", *health)
+        running.run("unhealthy", "sleep 3600", "--health-cmd", "cat /none", *health)
         running.run("restarts", "exit 1", "--restart", "on-failure:4")
         yield running
 
 
-def wait_for(check: Check, options: dict[str, Any], wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    until = time.monotonic() + 30
-    while True:
+def wait_until(check: Check, options: dict[str, Any], wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    def look() -> Any:
         result = check("container", **options)
-        if wanted(result) or time.monotonic() > until:
-            return result
-        time.sleep(0.2)
+        return wanted(result) and result
+
+    found: dict[str, Any] = wait_for(look, 0.2)
+    return found
 
 
 def test_settings_of_the_daemon(check: Check, engine: Docker) -> None:
@@ -84,30 +84,30 @@ def test_containers(check: Check, engine: Docker) -> None:
     assert check("container", container="none", **where)["message"] == "the container none does not exist"
     with pytest.raises(InvalidRequest, match="not a valid container name"):
         check("container", container="none/../web", **where)
-    result = wait_for(check, dict(where, container="ended"), lambda found: "exited" in found["message"])
+    result = wait_until(check, dict(where, container="ended"), lambda found: "exited" in found["message"])
     assert (result["status"], result["message"]) == ("critical", "ended is exited with 3: check its logs")
     assert check("container", container="ended", state=["exited"], **where)["status"] == "ok"
 
 
 def test_health(check: Check, engine: Docker) -> None:
     where = {"socket": str(engine.socket)}
-    good = wait_for(check, dict(where, container="healthy"), lambda found: found["status"] == "ok")
+    good = wait_until(check, dict(where, container="healthy"), lambda found: found["status"] == "ok")
     assert good["status"] == "ok", good["message"]
     assert check("container", container="healthy", health="required", **where)["status"] == "ok"
-    bad = wait_for(check, dict(where, container="unhealthy"), lambda found: found["status"] == "critical")
+    bad = wait_until(check, dict(where, container="unhealthy"), lambda found: found["status"] == "critical")
     assert "unhealthy is unhealthy: cat: can't open '/none'" in bad["message"]
     assert check("container", container="unhealthy", health="ignored", **where)["status"] == "ok"
 
 
 def test_restarts(check: Check, engine: Docker) -> None:
     options = {"socket": str(engine.socket), "container": "restarts", "state": ["exited", "restarting", "running"]}
-    result = wait_for(check, options, lambda found: found["value"] == 4)
+    result = wait_until(check, options, lambda found: found["value"] == 4)
     assert result["status"] == "warning"
     assert "the number of restarts of restarts is 4, warning above 3" in result["message"]
 
 
 def test_the_whole_engine(check: Check, engine: Docker) -> None:
-    result = wait_for(check, {"socket": str(engine.socket)}, lambda found: found["status"] == "critical")
+    result = wait_until(check, {"socket": str(engine.socket)}, lambda found: found["status"] == "critical")
     assert "unhealthy is unhealthy" in result["message"]
     assert {one["name"]: one["value"] for one in result["metrics"]}["containers"] == 5
 
@@ -115,16 +115,16 @@ def test_the_whole_engine(check: Check, engine: Docker) -> None:
 def test_podman(check: Check) -> None:
     with podman() as engine:
         where = {"socket": str(engine.socket)}
-        engine.run("web", "sleep 300")
+        engine.run("web", "sleep 3600")
         engine.run("ended", "exit 3")
         # Its own intervals need systemd.
         health = ("--health-interval", "disable", "--health-retries", "1")
-        engine.run("sick", "sleep 300", "--health-cmd", "cat /none", *health)
+        engine.run("sick", "sleep 3600", "--health-cmd", "cat /none", *health)
         engine("healthcheck", "run", "sick", check=False)
 
         assert check("container", container="web", image="busybox", **where)["status"] == "ok"
         assert check("container", container="web", health="required", **where)["message"] == "web has no health check"
-        ended = wait_for(check, dict(where, container="ended"), lambda found: "exited" in found["message"])
+        ended = wait_until(check, dict(where, container="ended"), lambda found: "exited" in found["message"])
         assert ended["message"] == "ended is exited with 3: check its logs"
         assert check("container", container="none", **where)["message"] == "the container none does not exist"
         sick = check("container", container="sick", **where)

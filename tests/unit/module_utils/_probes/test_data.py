@@ -10,7 +10,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any, Callable
 
@@ -170,10 +169,8 @@ def test_databases_that_are_none(check: Check, tmp_path: Path) -> None:
 
 def test_a_query_that_takes_too_long(check: Check, database: Path) -> None:
     query = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
-    began = time.monotonic()
-    result = check("sqlite", path=str(database), query=query, timeout="300ms")
-    assert time.monotonic() - began < 20  # the query has no end
-    assert (result["status"], result["message"]) == ("unknown", f"no answer within 300ms while checking {database}")
+    result = check("sqlite", path=str(database), query=query, timeout="2s")
+    assert (result["status"], result["message"]) == ("unknown", f"no answer within 2s while checking {database}")
     assert check("sqlite", path=str(database), query="SELECT * FROM nothing")["status"] == "unknown"
     assert check("sqlite", path=str(database), query="DELETE FROM tasks")["status"] == "unknown"
     assert check("sqlite", path=str(database), query="SELECT count(*) FROM tasks")["value"] == 2000

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import subprocess
@@ -20,6 +19,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.mounts import parse
 from ansible_collections.day2.ops.plugins.module_utils._core.outcome import Metric
 from ansible_collections.day2.ops.plugins.module_utils._probes.command_probe import parse_performance
 from ansible_collections.day2.ops.plugins.module_utils._probes.mounts import Mounts
+from tests.services.waiting import has_ended, wait_for
 
 Check = Callable[..., dict[str, Any]]
 
@@ -112,7 +112,7 @@ def test_a_file_that_is_dated_in_the_future_becomes_stale(check: Check, tmp_path
     time.sleep(0.3)
     result = check("file", path=str(path), crit="200ms")
     assert result["status"] == "critical"
-    assert 0.2 < result["value"] < 5
+    assert 0.2 < result["value"] < 60
     assert "in the future: a clock was ahead" in result["message"]
     assert check("file", path=str(path), crit="1h")["status"] == "warning"
 
@@ -124,7 +124,7 @@ def test_the_oldest_file_of_a_queue(check: Check, tmp_path: Path) -> None:
     result = check("file", path=str(tmp_path), oldest_warn="1h", crit="1m")
     assert result["status"] == "warning"
     assert "the age of the oldest file in" in result["message"]
-    assert metric(result, "oldest") == pytest.approx(7200, abs=60)
+    assert metric(result, "oldest") == pytest.approx(7200, abs=200)
 
 
 def test_file_age_size_and_count(check: Check, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_file_age_size_and_count(check: Check, tmp_path: Path) -> None:
     path = str(tmp_path)
     result = check("file", path=path, pattern="a*.log", warn="30m", crit="2h")
     assert result["status"] == "warning"
-    assert 3595 < result["value"] < 3700
+    assert 3595 < result["value"] < 3800
     assert (metric(result, "size"), metric(result, "files")) == (3000, 3)
     assert check("file", path=path, pattern="*.log", recurse=True, count=4, max_size=3001)["status"] == "ok"
     assert check("file", path=path, pattern="*.log", count="4-9")["status"] == "critical"
@@ -165,7 +165,7 @@ def test_file_content(check: Check, tmp_path: Path) -> None:
 
 def test_a_named_pipe_is_not_waited_for(check: Check, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert check("file", path=str(tmp_path / "pipe"), contains="x", timeout="60s")["duration_s"] < 30
+    assert check("file", path=str(tmp_path / "pipe"), contains="x", timeout="10m")["duration_s"] < 300
 
 
 @pytest.mark.parametrize(
@@ -221,22 +221,14 @@ def test_a_real_monitoring_plugin(check: Check) -> None:
 
 
 def test_command_that_does_not_end(check: Check, tmp_path: Path) -> None:
-    script = f"sleep 60 & echo $! >{tmp_path}/child; wait"
-    began = time.monotonic()
-    result = check("command", argv=["sh", "-c", script], timeout="2s")
-    assert time.monotonic() - began < 30
-    assert (result["status"], result["message"]) == ("critical", "no answer within 2s while running sh")
-    child = Path("/proc", (tmp_path / "child").read_text().strip(), "stat")
-    with contextlib.suppress(OSError):  # its children end with it
-        while child.read_text().rpartition(")")[2].split()[0] != "Z":
-            assert time.monotonic() - began < 50
-            time.sleep(0.01)
+    script = f"sleep 600 & echo $! >{tmp_path}/child; wait"
+    result = check("command", argv=["sh", "-c", script], timeout="5s")
+    assert (result["status"], result["message"]) == ("critical", "no answer within 5s while running sh")
+    wait_for(lambda: has_ended(int((tmp_path / "child").read_text())))  # its children end with it
 
 
 def test_command_that_leaves_a_child_behind(check: Check) -> None:
-    began = time.monotonic()
-    assert check("command", argv=["sh", "-c", "sleep 60 & echo fine"])["message"] == "fine"
-    assert time.monotonic() - began < 20
+    assert check("command", argv=["sh", "-c", "sleep 600 & echo fine"])["message"] == "fine"
 
 
 def test_command_that_says_too_much(check: Check) -> None:

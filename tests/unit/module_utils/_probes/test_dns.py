@@ -14,6 +14,7 @@ from typing import Any, Callable
 import pytest
 
 from tests.services.dnsmasq import dnsmasq
+from tests.services.local import free_ports
 
 Check = Callable[..., dict[str, Any]]
 
@@ -74,9 +75,9 @@ def test_an_answer_that_needs_tcp(check: Check, server: dict[str, Any]) -> None:
 
 
 def test_nobody_answers(check: Check) -> None:
+    (port,) = free_ports(1)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
-        silent.bind(("127.0.0.1", 0))
-        port = silent.getsockname()[1]
+        silent.bind(("127.0.0.1", port))
         result = check("dns", query="www.test", server="127.0.0.1", port=port, timeout="1s")
         assert result["message"] == f"no answer within 1s while waiting for 127.0.0.1:{port}"
     refused = check("dns", query="www.test", server="127.0.0.1", port=port)

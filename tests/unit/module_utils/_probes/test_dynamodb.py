@@ -56,7 +56,7 @@ def test_a_table(check: Check, url: str) -> None:
     result = check("dynamodb", **options(url))
     assert result["status"] == "ok", result["message"]
     assert result["message"] == "machines is ACTIVE"
-    assert 0 < result["value"] < 5
+    assert 0 < result["value"] < 60
     assert {one["name"] for one in result["metrics"]} == {"items", "size"}
     assert check("dynamodb", **options(url, deletion_protection=True))["status"] == "critical"
     assert check("dynamodb", **options(url, crit="0.001ms"))["status"] == "critical"
@@ -69,11 +69,9 @@ def test_a_table_that_is_not_there(check: Check, url: str) -> None:
 
 def test_no_server(check: Check, serve: Serve) -> None:
     assert check("dynamodb", **options("http://127.0.0.1:1"))["status"] == "critical"
-    began = time.monotonic()
     result = check(
-        "dynamodb", **options(f"http://127.0.0.1:{(serve(lambda _connection: time.sleep(60)))}"), timeout="1s"
+        "dynamodb", **options(f"http://127.0.0.1:{(serve(lambda _connection: time.sleep(600)))}"), timeout="1s"
     )
-    assert time.monotonic() - began < 20
     assert result["message"] == "no answer within 1s while querying DynamoDB for machines"
 
 

@@ -268,7 +268,7 @@ def test_through_a_proxy(check: Check, web: Nginx, proxy: tuple[str, list[str]])
 
 def test_what_fails_at_the_proxy_names_the_proxy(check: Check, serve: Serve) -> None:
     (closed,) = free_ports(1)
-    silent = serve(lambda connection: time.sleep(60))
+    silent = serve(lambda connection: time.sleep(600))
     mute = serve(lambda connection: None)
     for scheme in ("http", "https"):
         for port, words in (

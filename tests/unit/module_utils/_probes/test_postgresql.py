@@ -19,6 +19,8 @@ from typing import Any, Callable, NamedTuple
 import psycopg
 import pytest
 
+from tests.services.waiting import wait_for
+
 Check = Callable[..., dict[str, Any]]
 
 
@@ -87,9 +89,7 @@ def metric(result: dict[str, Any], name: str) -> float:
 
 
 def test_a_primary(check: Check, there: dict[str, Any]) -> None:
-    until = time.monotonic() + 60
-    while metric(check("postgresql", **there), "replicas") != 1 and time.monotonic() < until:
-        time.sleep(0.2)
+    wait_for(lambda: metric(check("postgresql", **there), "replicas") == 1, 0.2)
     result = check("postgresql", role="primary", replicas=1, query="SELECT 41 + 1", warn=42, **there)
     assert result["status"] == "ok", result["message"]
     assert result["message"].endswith(", primary), the query returned 42")
@@ -117,14 +117,18 @@ def test_a_standby_that_lags(check: Check, servers: Servers, there: dict[str, An
         execute(servers, "CREATE TABLE lagging (id int)", "INSERT INTO lagging VALUES (1)")
         time.sleep(1)
         execute(servers, "INSERT INTO lagging VALUES (2)")  # the standby answers to what it receives
-        until = time.monotonic() + 60
-        result = primary = {"status": "ok"}
-        while not result["status"] == primary["status"] == "critical" and time.monotonic() < until:
-            time.sleep(0.2)
-            result = check("postgresql", lag_crit="500ms", **standby)
-            primary = check("postgresql", lag_crit="500ms", lag_bytes_warn=1, **there)
+
+        def lagging(*checks: dict[str, Any]) -> Any:
+            return all(one["status"] == "critical" for one in checks) and checks
+
+        result, primary = wait_for(
+            lambda: lagging(
+                check("postgresql", lag_crit="500ms", **standby),
+                check("postgresql", lag_crit="500ms", lag_bytes_warn=1, **there),
+            ),
+            0.2,
+        )
         connection.execute("SELECT pg_wal_replay_resume()")
-    assert result["status"] == primary["status"] == "critical"
     assert "the replication lag is" in result["message"]
     assert "replay is paused" in result["message"]
     assert "the replication lag of the worst standby is" in primary["message"]
@@ -209,9 +213,7 @@ def test_dead_rows(check: Check, servers: Servers, there: dict[str, Any]) -> Non
         "DELETE FROM dead WHERE id > 1000",
         "SELECT pg_stat_force_next_flush()",
     )
-    until = time.monotonic() + 60
-    while "dead" not in check("postgresql", **there)["message"] and time.monotonic() < until:
-        time.sleep(0.2)
+    wait_for(lambda: "dead" in check("postgresql", **there)["message"], 0.2)
     result = check("postgresql", **there)
     assert result["status"] == "critical"
     assert "the share of dead rows in public.dead (3000) is 75%" in result["message"]
@@ -226,10 +228,8 @@ def test_queries_that_do_not_work(check: Check, servers: Servers, there: dict[st
     assert check("postgresql", query="SELECT count(*) FROM kept", **there)["value"] == 1
     assert check("postgresql", query="SELECT 'text'", **there)["status"] == "unknown"
     assert check("postgresql", query="SELECT nothing", **there)["status"] == "unknown"
-    began = time.monotonic()
-    result = check("postgresql", query="SELECT count(*) FROM pg_sleep(60)", timeout="3s", **there)
-    assert time.monotonic() - began < 20
-    assert (result["status"], result["message"]) == ("critical", "no answer within 3s while querying the database")
+    result = check("postgresql", query="SELECT count(*) FROM pg_sleep(600)", timeout="5s", **there)
+    assert (result["status"], result["message"]) == ("critical", "no answer within 5s while querying the database")
 
 
 def test_no_connection(check: Check, there: dict[str, Any], tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
@@ -18,6 +17,7 @@ import pytest
 from tests.services.local import free_ports
 from tests.services.nginx import Nginx
 from tests.services.redis import redis
+from tests.services.waiting import wait_for
 
 Check = Callable[..., dict[str, Any]]
 Serve = Callable[[Callable[[socket.socket], None]], int]
@@ -82,9 +82,7 @@ def test_a_snapshot_that_failed(check: Check, port: int, directory: Path) -> Non
     (directory / "dump.rdb").mkdir()  # it can't be replaced by a file
     (directory / "dump.rdb" / "full").touch()
     cli(port, "bgsave")
-    until = time.monotonic() + 60
-    while "rdb_last_bgsave_status:err" not in cli(port, "info") and time.monotonic() < until:
-        time.sleep(0.05)
+    wait_for(lambda: "rdb_last_bgsave_status:err" in cli(port, "info"))
     result = check("redis", port=port, password="geheim")
     assert result["status"] == "critical"
     assert "its last snapshot (BGSAVE) failed" in result["message"]
@@ -96,12 +94,10 @@ def test_a_snapshot_that_failed(check: Check, port: int, directory: Path) -> Non
 
 def test_a_replica(check: Check, port: int, tmp_path: Path) -> None:
     with redis(tmp_path, "--replicaof", "127.0.0.1", str(port), "--masterauth", "geheim") as replica:
-        until = time.monotonic() + 60
-        while check("redis", port=replica)["status"] != "ok" and time.monotonic() < until:
-            time.sleep(0.2)
+        wait_for(lambda: check("redis", port=replica)["status"] == "ok", 0.2)
         result = check("redis", port=replica, role="replica")
         assert result["status"] == "ok", result["message"]
-        assert 0 <= metric(result, "lag") <= 10
+        assert 0 <= metric(result, "lag") <= 60
         assert check("redis", port=replica, role="primary")["message"].endswith("is a replica")
         assert check("redis", port=port, password="geheim", replicas=1)["status"] == "ok"
         assert "has 1 replica" in check("redis", port=port, password="geheim", replicas="2-9")["message"]
@@ -119,10 +115,7 @@ def test_a_cluster_without_slots_refuses_everything(check: Check, tmp_path: Path
         assert "the cluster is down, 0 of 16384 slots are served" in result["message"]
         command = ["redis-cli", "-p", str(port), "cluster", "addslotsrange", "0", "16383"]
         subprocess.run(command, check=True, capture_output=True)
-        until = time.monotonic() + 60
-        while check("redis", port=port)["status"] != "ok" and time.monotonic() < until:
-            time.sleep(0.2)
-        assert check("redis", port=port)["status"] == "ok"
+        wait_for(lambda: check("redis", port=port)["status"] == "ok", 0.2)
 
 
 def test_too_few_replicas_for_writes(check: Check, port: int, tmp_path: Path) -> None:
@@ -154,9 +147,7 @@ def test_tls(check: Check, web: Nginx, tmp_path: Path) -> None:
     options = [
         word for pair in zip(("--tls-cert-file", "--tls-key-file", "--tls-ca-cert-file"), files) for word in pair
     ]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        tls_port = free.getsockname()[1]
+    (tls_port,) = free_ports(1)
     with redis(tmp_path, "--tls-port", str(tls_port), "--tls-auth-clients", "no", *options):
         good = {"host": "localhost", "port": tls_port, "tls": True, "ca": web.ca}
         assert check("redis", **good)["status"] == "ok"

@@ -133,7 +133,7 @@ def tls_server(directory: Path, oldest: ssl.TLSVersion, newest: ssl.TLSVersion, 
             with contextlib.suppress(OSError):
                 while True:
                     connection, _peer = listening.accept()
-                    connection.settimeout(5)
+                    connection.settimeout(60)
                     with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as secured:
                         secured.recv(1)
 
@@ -141,7 +141,7 @@ def tls_server(directory: Path, oldest: ssl.TLSVersion, newest: ssl.TLSVersion, 
         thread.start()
         yield listening.getsockname()[1]
         listening.shutdown(socket.SHUT_RDWR)
-    thread.join(10)
+    thread.join(60)
 
 
 def test_a_server_that_accepts_what_is_too_old(check: Check, tmp_path: Path) -> None:
