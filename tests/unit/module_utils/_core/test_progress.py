@@ -80,17 +80,6 @@ SLEEPER = """
 ALL = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-@pytest.fixture
-def usual_signals():
-    """What other tests have left in this process may have its own way with signals."""
-    before = {number: signal.getsignal(number) for number in ALL}
-    for number in ALL:
-        signal.signal(number, signal.SIG_DFL)
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 def test_without_a_file_nothing_is_watched_or_written(tmp_path):
     handlers = [signal.getsignal(number) for number in ALL]
     threads = set(threading.enumerate())
@@ -105,7 +94,7 @@ def test_without_a_file_nothing_is_watched_or_written(tmp_path):
     assert [signal.getsignal(number) for number in ALL] == handlers
 
 
-def test_who_never_closes_it_gets_the_signals_back(usual_signals):
+def test_who_never_closes_it_gets_the_signals_back():
     handlers = [signal.getsignal(number) for number in ALL]
     progress = Progress()
     assert [signal.getsignal(number) for number in ALL] != handlers

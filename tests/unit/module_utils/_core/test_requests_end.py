@@ -80,7 +80,6 @@ def _service(mode: str) -> Callable[[str], Callable[[], object]]:
     "connected", [_s3, _service("standard"), _service("legacy")], ids=["s3", "service", "service-legacy"]
 )
 def test_a_signal_ends_a_request_that_nobody_answers(silent: Any, connected: Callable[[str], Any]) -> None:
-    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     progress = Progress()
     try:
         ask = connected(f"http://127.0.0.1:{silent.server_address[1]}")
@@ -89,7 +88,6 @@ def test_a_signal_ends_a_request_that_nobody_answers(silent: Any, connected: Cal
         assert silent.requests == 1
     finally:
         progress.close()
-        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_server_that_is_not_there_is_still_an_error() -> None:

@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -115,16 +114,13 @@ def test_conditions_can_be_ignored(host: Host) -> None:
 
 
 @pytest.fixture
-def waiting(host: Host, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+def waiting(host: Host, monkeypatch: pytest.MonkeyPatch) -> Host:
     """As a unit of systemd runs it."""
     for name in (JOBS_VARIABLE, host_state.VARIABLE):
         monkeypatch.setenv(name, host.environment[name])
     monkeypatch.setenv("INVOCATION_ID", "1234")
     monkeypatch.setattr(runs, "_PAUSE", 0.01)
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
-    yield host
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    return host
 
 
 def answers(monkeypatch: pytest.MonkeyPatch, *reasons: str) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,11 @@ from .conftest import Host
 
 
 @pytest.fixture
-def here(host: Host, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+def here(host: Host, monkeypatch: pytest.MonkeyPatch) -> Host:
     """A host whose jobs run in this process."""
     for name in (JOBS_VARIABLE, host_state.VARIABLE):
         monkeypatch.setenv(name, host.environment[name])
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
-    yield host
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    return host
 
 
 def hooks(host: Host, **failing: str) -> dict[str, list[str]]:

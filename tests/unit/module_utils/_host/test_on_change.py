@@ -6,10 +6,8 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,15 +66,12 @@ class Writer:
 
 
 @pytest.fixture
-def writer(host: Host, tree: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Writer]:
+def writer(host: Host, tree: Path, monkeypatch: pytest.MonkeyPatch) -> Writer:
     for name in (JOBS_VARIABLE, host_state.VARIABLE):
         monkeypatch.setenv(name, host.environment[name])
     made = Writer(tree / "busy")
     monkeypatch.setattr(on_change, "time", made)
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
-    yield made
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    return made
 
 
 def test_a_change_is_seen_until_it_is_in_a_backup(host: Host, tree: Path) -> None:

@@ -300,7 +300,7 @@ def test_health_checks_run_in_workers(host: Host) -> None:
         {"name": "command", "type": "command", "command": "echo fine"},
         {"name": "disk", "type": "disk", "path": "/", "warn": 100, "crit": 100},
     ]
-    host.job("health", "health_check", {"checks": checks})
+    host.job("health", "health_check", {"checks": checks, "timeout": "10m"})
     code, said = host.run("run", "health")
     assert code == OK, said
     assert "3 of 3 checks ok" in said

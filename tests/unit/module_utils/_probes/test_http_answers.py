@@ -225,7 +225,7 @@ def relay(client: socket.socket, port: int) -> None:
     thread = threading.Thread(target=copy, args=(client, server), daemon=True)
     thread.start()
     copy(server, client)
-    thread.join(5)
+    thread.join(60)
     client.close()
     server.close()
 
