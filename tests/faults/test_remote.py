@@ -29,7 +29,7 @@ from ansible_collections.day2.ops.tests.faults.verb import run_verb
 from tests.conftest import TIMES
 from tests.services.repositories import KINDS, client
 
-STEP = 1 if TIMES > 1 else 5  # one of so many requests in a row: each takes four runs
+STEP = 1 if TIMES > 1 else 7  # one of so many requests in a row: each takes four runs
 
 
 class Cutter(threading.Thread):

@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import DamagedBackup
 from ansible_collections.day2.ops.plugins.module_utils._repository.manifest import parse, sums_of
 from ansible_collections.day2.ops.tests.faults.support import Application, backups, run
+from tests.conftest import TIMES
 
 VALUES: tuple[Any, ...] = (None, True, 2**40, "x\n\udce9", [], {})
 
@@ -75,8 +76,10 @@ def test_every_value_replaced(application: Application, repository: Path) -> Non
     document = json.loads((backup / "manifest.json").read_bytes())
     state = application.state()
     believed, restored, now = 0, True, state
-    for place in list(places(document)):
-        for number, value in enumerate((*VALUES, "gone")):
+    # what a document shows of all values, others show of a third: each place has some, and each value
+    some = 1 if application.type == "json" or TIMES > 1 else 3
+    for first, place in enumerate(places(document)):
+        for number, value in list(enumerate((*VALUES, "gone")))[first % some :: some]:
             manifest, sums = sealed(changed(document, place, value, number == len(VALUES)))
             try:
                 found = parse(backup.name, manifest, sums)
@@ -97,7 +100,7 @@ def test_every_value_replaced(application: Application, repository: Path) -> Non
             if "details" in place or "parameters" in place:
                 continue  # they say what belongs to a store
             assert application.state() == (state if restored else now), (place, value)
-    assert believed > 20
+    assert believed > 20 / some
 
 
 @pytest.mark.parametrize("application", ["json"], indirect=True)
