@@ -46,7 +46,7 @@ def docker(directory: Path, *options: str) -> Iterator[Docker]:
         *("--pidfile", str(directory / "docker.pid"), *options),
     ]
     with running(command, directory) as process:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 300
         while not engine.socket.exists() or not engine("version", check=False):
             if process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError("dockerd does not run: {}".format((directory / "output").read_text()[-1000:]))

@@ -46,5 +46,5 @@ def dynamodb_local(directory: Path) -> Iterator[str]:
         *("-inMemory", "-sharedDb", "-disableTelemetry", "-port", str(port)),
     ]
     with running(command, directory) as process:
-        wait_for_port(port, process, 60.0)
+        wait_for_port(port, process)
         yield f"http://127.0.0.1:{port}"

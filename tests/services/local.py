@@ -40,7 +40,7 @@ def free_ports(count: int) -> list[int]:
     return found
 
 
-def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 60.0) -> None:
+def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 300.0) -> None:
     """Wait until something listens there; raise when the process ends or takes too long."""
     until = time.monotonic() + seconds
     while True:
@@ -61,7 +61,7 @@ def running(command: list[str], directory: Path) -> Iterator[subprocess.Popen[by
     finally:
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(30)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -51,11 +51,11 @@ class Archived:
         # by itself it writes nothing, so that all it has written is archived when `archived` says so
         settings = "-c listen_addresses= -c fsync=off -c autovacuum=off -c checkpoint_timeout=1d"
         settings += f" -c unix_socket_directories={self.directory}"
-        words = ["-D", self.data, "-l", self.directory / "server.log", "-o", settings, "-w", "-s", "start"]
+        words = ["-D", self.data, "-l", self.directory / "server.log", "-o", settings, "-w", "-t", "600", "-s", "start"]
         self.as_postgres(self.programs / "pg_ctl", *words)
 
     def stop(self) -> None:
-        self.as_postgres(self.programs / "pg_ctl", "-D", self.data, "-m", "fast", "-w", "-s", "stop")
+        self.as_postgres(self.programs / "pg_ctl", "-D", self.data, "-m", "fast", "-w", "-t", "600", "-s", "stop")
 
     def restart(self) -> None:
         self.stop()

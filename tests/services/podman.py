@@ -45,7 +45,7 @@ def podman() -> Iterator[Podman]:
                 yield engine
         finally:
             # Each container has somebody who cleans up after it, and who may still be at it.
-            until = time.monotonic() + 60
+            until = time.monotonic() + 300
             while _used(name) and time.monotonic() < until:
                 time.sleep(0.05)
 
@@ -68,7 +68,7 @@ def _podman(directory: Path) -> Iterator[Podman]:
     engine = Podman(directory / "podman.sock", command)
     subprocess.run([*command, "import", "-", "busybox"], check=True, input=busybox_image(), capture_output=True)
     with running([*command, "system", "service", "--time=0", f"unix://{engine.socket}"], directory) as process:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 300
         while not engine.socket.exists():
             if process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError("podman does not run: {}".format((directory / "output").read_text()[-1000:]))

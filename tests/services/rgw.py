@@ -85,7 +85,7 @@ def rgw(directory: Path) -> Iterator[str]:
         _run("monmaptool", "--create", "--fsid", fsid, "--addv", "t", f"v2:127.0.0.1:{mon}", monmap)
         _run("ceph-mon", *conf, "-i", "t", "--mkfs", "--monmap", monmap, "--keyring", str(top / "keyring"))
         stack.enter_context(running([_program("ceph-mon"), *conf, "-i", "t", "-f"], directory))
-        ceph = ["ceph", *conf, "--connect-timeout", "20"]
+        ceph = ["ceph", *conf, "--connect-timeout", "300"]
         osd = str(uuid.uuid4())
         _run(*ceph, "osd", "new", osd, "0")
         _run("ceph-osd", *conf, "-i", "0", "--mkfs", "--osd-uuid", osd)
@@ -94,7 +94,7 @@ def rgw(directory: Path) -> Iterator[str]:
         _wait_for_osd(ceph)
         gateway = [_program("radosgw"), *conf, "-n", "client.rgw.t", "-f"]
         process = stack.enter_context(running(gateway, directory))
-        wait_for_port(port, process, 120.0)
+        wait_for_port(port, process)
         user = ["user", "create", "--uid", "t", "--display-name", "t", "--access-key", KEY, "--secret-key", SECRET]
         _run("radosgw-admin", *conf, *user)
         yield f"http://127.0.0.1:{port}"
@@ -112,7 +112,7 @@ def _run(name: str, *arguments: str) -> str:
 
 
 def _wait_for_osd(ceph: list[str]) -> None:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while "1 up" not in _run(*ceph, "osd", "stat"):
         if time.monotonic() > until:
             raise RuntimeError("the OSD of Ceph does not start")

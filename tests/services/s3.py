@@ -33,7 +33,7 @@ def ministack(directory: Path, services: str = "s3") -> Iterator[str]:
         "MINISTACK_DDB_EXPORT_COMPLETE_AFTER_SEC=0.05",
     ]
     with running(["env", *settings, str(_program())], directory) as process:
-        wait_for_port(port, process, 60.0)
+        wait_for_port(port, process)
         yield f"http://127.0.0.1:{port}"
 
 

@@ -28,7 +28,7 @@ SERVERS: Mapping[str, Callable[[Path], AbstractContextManager[str]]] = {
     "ministack": s3.ministack,
     "sshd": sshd.sshd,
 }
-_START_S = 180.0
+_START_S = 900.0
 # The number of the process whose end is the end of the servers, for several runs of pytest in a row.
 PARENT = "DAY2_TESTS_PARENT"
 

@@ -57,7 +57,7 @@ def look(path: Path, width: int) -> dict[str, Any]:
         pytest.fail("A browser is missing. Install it with: apt-get install chromium-headless-shell (Debian)")
     options = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--user-data-dir={path.parent / 'profile'}"]
     options += [f"--window-size={width},900", "--virtual-time-budget=60000", "--hide-scrollbars", "--dump-dom"]
-    done = subprocess.run([browser, *options, path.as_uri()], capture_output=True, check=False, timeout=120)
+    done = subprocess.run([browser, *options, path.as_uri()], capture_output=True, check=False, timeout=600)
     told = re.search(r'<pre id="told">(.*?)</pre>', done.stdout.decode(), re.DOTALL)
     assert told, done.stderr.decode()[-2000:]
     found: dict[str, Any] = json.loads(html.unescape(told[1]))
