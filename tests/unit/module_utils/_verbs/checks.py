@@ -24,7 +24,7 @@ COLLECTIONS = Path(__file__).resolve().parents[4] / ".cache" / "collections"
 def run(checks: list[Any], **params: Any) -> Result:
     spec = health_check.ARGUMENTS["argument_spec"]
     values = {name: one.get("default") for name, one in spec.items()}
-    values.update(checks=checks, **params)
+    values.update({"checks": checks, "timeout": "60s", **params})
     return run_verb(health_check, values)
 
 

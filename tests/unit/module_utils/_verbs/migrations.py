@@ -8,12 +8,12 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any, Callable
 
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import migrate
 from tests.services.stores import Store
+from tests.services.waiting import PATIENCE, wait_for
 from tests.unit.module_utils.verbs import run_verb
 
 Stores = Callable[[str], Store]
@@ -68,19 +68,17 @@ def deadlock(store: Store, first: str, second: str) -> Iterator[None]:
 
     def other() -> None:
         with connected(store) as client, client.transaction(), connected(store) as observer:
-            client.execute("SET LOCAL deadlock_timeout = '1min'")  # PostgreSQL ends the transaction that looks first
+            client.execute("SET LOCAL deadlock_timeout = '10min'")  # PostgreSQL ends the transaction that looks first
             client.execute(first)
             begun.set()
             waiting = "SELECT 1 FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
-            deadline = time.monotonic() + 30
-            while not observer.execute(waiting, [client.info.backend_pid]).fetchone() and time.monotonic() < deadline:
-                time.sleep(0.01)
+            wait_for(lambda: observer.execute(waiting, [client.info.backend_pid]).fetchone())
             client.execute(second)
 
     thread = threading.Thread(target=other)
     thread.start()
     try:
-        assert begun.wait(30)
+        assert begun.wait(PATIENCE)
         yield
     finally:
         thread.join()

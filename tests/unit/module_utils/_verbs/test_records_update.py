@@ -220,7 +220,7 @@ def test_a_document_that_is_written_meanwhile(filled: Filled, tmp_path: Path) ->
         ("r['hits'] = float('nan')", "is not JSON"),
         ("print(5)", "line 1 of the output of the command is not a JSON object"),
         ("r['new'] = 1", "the field new, which the table lacks"),
-        ("import time; time.sleep(60)", "did not end within 300ms"),
+        ("import time; time.sleep(600)", "did not end within 10s"),
         ("r['hits'] = 'many'", "can't be written"),
     ],
 )
@@ -228,7 +228,7 @@ def test_a_bad_batch_fails_alone(statement: str, message: str, filled: Filled) -
     store = filled("postgresql")
     before = records(store)
     only = f"if r['_key'] in ('req-004', 'req-005', 'req-006', 'req-007'):\n  {statement}\n r['status'] = 'X'"
-    timeout = "300ms" if "sleep" in statement else "1m"
+    timeout = "10s" if "sleep" in statement else "10m"
     params = {"command": command(only), "batch_size": 4, "timeout": timeout, "safety_backup": False}
     result = failed(store, **params)
     (error,) = result["errors"]
@@ -293,7 +293,7 @@ def test_no_update_of_an_application_is_lost(filled: Filled, tmp_path: Path) -> 
     stop, made = threading.Event(), [0]
 
     def application() -> None:
-        connection = sqlite3.connect(store["path"], isolation_level=None, timeout=30)
+        connection = sqlite3.connect(store["path"], isolation_level=None, timeout=120)
         while not stop.is_set():
             key = f"req-{made[0] % 25:03}"
             made[0] += connection.execute("UPDATE requests SET hits = hits + 1 WHERE _key = ?", (key,)).rowcount
@@ -305,15 +305,17 @@ def test_no_update_of_an_application_is_lost(filled: Filled, tmp_path: Path) -> 
     thread.start()
     retried = 0
     try:
-        for status in "ABCDEFGH":
+        for status in map(str, range(200)):
             done = run(store, set={"status": status}, batch_size=2, retries=1000, safety_backup=False)
             retried += done["retried"]
+            if retried and int(status) > 6:
+                break
     finally:
         stop.set()
         thread.join()
     found = records(store)
     assert sum(one["hits"] for one in found.values()) == hits + made[0]
-    assert {one["status"] for one in found.values()} == {"H"}
+    assert {one["status"] for one in found.values()} == {status}
     assert retried
 
 

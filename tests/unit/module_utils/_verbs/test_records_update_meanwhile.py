@@ -12,7 +12,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from ansible_collections.day2.ops.plugins.module_utils._verbs.records import upd
 from ansible_collections.day2.ops.plugins.module_utils._verbs.records.apply import Changing
 from tests.services.stores import Store
 from tests.services.throttle_proxy import NOTHING, Proxy, proxy
+from tests.services.waiting import PATIENCE, has_ended, wait_for
 from tests.unit.module_utils._verbs.migrations import Stores, deadlock, sql
 from tests.unit.module_utils._verbs.migrations import run as migrate
 from tests.unit.module_utils._verbs.test_records_update import command, failed, run
@@ -77,25 +77,22 @@ def test_a_task_that_is_cancelled_while_a_command_runs_again(stores: Stores, tmp
     marker, number = tmp_path / "first", tmp_path / "number"
     again = (
         f"import os, pathlib, sqlite3, time; m = pathlib.Path({str(marker)!r})\n"
-        f" if m.exists(): pathlib.Path({str(number)!r}).write_text(str(os.getpid())); time.sleep(120)\n"
+        f" if m.exists(): pathlib.Path({str(number)!r}).write_text(str(os.getpid())); time.sleep(600)\n"
         f" m.touch(); c = sqlite3.connect({store['path']!r}); c.execute(\"UPDATE requests SET v = 'b'\"); c.commit()\n"
         " r['v'] = 'c'"
     )
     program = (
         "import json, sys; from tests.unit.module_utils._verbs.test_records_update import run; "
-        "run(json.loads(sys.argv[1]), command=json.loads(sys.argv[2]), timeout='3m', safety_backup=False)"
+        "run(json.loads(sys.argv[1]), command=json.loads(sys.argv[2]), timeout='20m', safety_backup=False)"
     )
     arguments = [sys.executable, "-c", program, json.dumps(store), json.dumps(command(again))]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE) as task:
-        deadline = time.monotonic() + 60
-        while not (number.exists() and number.read_text()):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_for(lambda: number.exists() and number.read_text())
         task.send_signal(signal.SIGTERM)
-        _output, said = task.communicate(timeout=60)  # the command alone would take two minutes
+        _output, said = task.communicate(timeout=PATIENCE)  # the command alone would take ten minutes
     assert b"received SIGTERM" in said
-    assert not os.path.exists(f"/proc/{number.read_text()}/fd/0")  # a zombie has none
+    assert has_ended(int(number.read_text()))
     with sqlite3.connect(store["path"]) as connection:
         assert connection.execute("SELECT v FROM requests").fetchall() == [("b",)]
 
