@@ -28,7 +28,7 @@ from tests.conftest import TIMES
 from tests.services.repositories import KINDS
 
 LOCK = "app/.state/lock/"
-STEP = 2 if TIMES > 1 else 9  # one of so many calls: a run starts some forty programs
+STEP = 2 if TIMES > 1 else 9  # one of so many calls: a run starts some thirty programs
 CONTENDERS = 8  # each looks at the turns of all others, so that time grows with the square
 
 
