@@ -139,14 +139,14 @@ step_affected() {
 
 # Not part of "make test": steps that take hours.
 
-# Property tests with twenty times the examples, then faults with twenty times the kills and at every step.
+# Property tests with twenty times the examples and all combinations of grids, then faults with twenty times the kills and at every step.
 step_soak_properties() {
   need_programs "${TEST_PROGRAMS[@]}"
   need_node "$(node_python newest)"
   need_s3_server
   need_npm
   need_collection
-  EXAMPLES=${EXAMPLES:-20} "$ROOT/.venv/node-$(node_python newest)/bin/python" -m pytest -n auto -m hypothesis tests/unit/module_utils
+  EXAMPLES=${EXAMPLES:-20} "$ROOT/.venv/node-$(node_python newest)/bin/python" -m pytest -n auto -m "hypothesis or grid" tests/unit/module_utils
   EXAMPLES=${EXAMPLES:-20} "$ROOT/.venv/node-$(node_python newest)/bin/python" -m pytest -n auto tests/faults
 }
 

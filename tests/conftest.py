@@ -69,7 +69,11 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     share = config.getoption("share")
-    return [f"share {share}: tests that need not run on both are shared out (tests/conftest.py)"] if share else []
+    return (
+        [f"share {share}: tests that need not run on both are shared out, and grids thinned out (tests/conftest.py)"]
+        if share
+        else []
+    )
 
 
 def shares_of(item: pytest.Item) -> str:
@@ -90,6 +94,31 @@ def shares_of(item: pytest.Item) -> str:
     return str(zlib.crc32((path if of_file else item.nodeid).encode()) % 2)
 
 
+def repeated(items: list[pytest.Item]) -> set[pytest.Item]:
+    """Of tests that are a `grid`: the combinations of parameters without which each value is still in one."""
+    grids: dict[str, list[pytest.Item]] = {}
+    for item in sorted(items, key=lambda one: zlib.crc32(one.nodeid.encode())):  # for ever the same
+        if item.get_closest_marker("grid") and hasattr(item, "callspec"):
+            grids.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    found: set[pytest.Item] = set()
+    for left in grids.values():
+        seen: set[Any] = set()
+        while left and values_of(chosen := max(left, key=lambda one: len(values_of(one) - seen))) - seen:
+            seen |= values_of(chosen)
+            left.remove(chosen)
+        found.update(left)
+    return found
+
+
+def values_of(item: Any) -> set[Any]:
+    """What a combination has of each `parametrize`, and of each fixture with parameters."""
+    names = [mark.args[0] for mark in item.iter_markers("parametrize")]
+    groups = [tuple(re.findall(r"\w+", one) if isinstance(one, str) else one) for one in names]
+    given = item.callspec.params
+    groups += [(name,) for name in given if name not in {name for group in groups for name in group}]
+    return {(group, tuple(id(given[name]) for name in group)) for group in groups}
+
+
 # So many times its examples each property test has, but ten at least; "make soak" sets 20.
 EXAMPLES = float(os.environ.get("EXAMPLES", "0.25"))
 # What other tests do at random, they do so many times as often: kills, and sequences of runs.
@@ -104,8 +133,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             function._hypothesis_internal_use_settings = settings(usual, max_examples=count)
     share = config.getoption("share")
     if share:
-        config.hook.pytest_deselected(items=[item for item in items if share not in shares_of(item)])
-        items[:] = [item for item in items if share in shares_of(item)]
+        again = repeated(items)
+        mine = [item for item in items if item not in again and share in shares_of(item)]
+        config.hook.pytest_deselected(items=list(set(items).difference(mine)))
+        items[:] = mine
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
