@@ -55,6 +55,11 @@ def raise_end(caught_exception: Optional[BaseException] = None, **_more: Any) ->
         raise error
 
 
+def _newer(operation: str, argument: str) -> MissingDependency:
+    what = f"for {argument} of {operation}"
+    return MissingDependency("A newer boto3", what, "Install it with: pip install --upgrade boto3")
+
+
 class Service:
     """A client of one service, for rare calls.
 
@@ -125,11 +130,16 @@ class Service:
         except self._exceptions.BotoCoreError as exc:
             raise_end(exc)
             if unknown := _UNKNOWN.search(str(exc)):
-                what = f"for {unknown[1]} of {operation}"
-                raise MissingDependency("A newer boto3", what, "Install it with: pip install --upgrade boto3") from None
+                raise _newer(operation, unknown[1]) from None
             raise Exhausted(str(exc)) from None
         except RuntimeError as exc:  # credentials that were renewed have expired, too
             raise Refused(EXPIRED, str(exc)) from None
+
+    def check_knows(self, operation: str, argument: str) -> None:
+        """Raise MissingDependency when this boto3 does not know an argument."""
+        model = self.client.meta.service_model.operation_model(self.client.meta.method_to_api_mapping[operation])
+        if argument not in model.input_shape.members:
+            raise _newer(operation, argument)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:

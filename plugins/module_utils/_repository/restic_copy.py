@@ -89,6 +89,8 @@ class ResticCopyStaging(ResticStaging):
         with os_errors(RepositoryError, "Can't remove", self._tree):
             for path in known.keys() - wanted:
                 remove(self._full(path))
+            for path in self._sizes.keys() - wanted:  # a directory where a file belongs
+                remove(self._full(path))
         self.found = frozenset(wanted)
         if len(wanted) == len(known):
             self._stored = snapshot.id

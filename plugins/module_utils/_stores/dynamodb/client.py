@@ -132,6 +132,10 @@ class Client:
         """Make a rare call through botocore. Raises Refused, and Exhausted if the server cannot be reached."""
         return self._service.ask(operation, **arguments)
 
+    def check_knows(self, operation: str, argument: str) -> None:
+        """Raise MissingDependency when this boto3 does not know an argument of a call."""
+        self._service.check_knows(operation, argument)
+
     def checked(self, operation: str, ending: str, given: Mapping[str, Any], option: str) -> dict[str, Any]:
         """Those parameters of an operation whose names end so, as the user gives them.
 

@@ -136,6 +136,28 @@ def test_from_restic_to_restic_and_to_a_directory(
     assert run("restore", target=elsewhere, **back)["changed"]
 
 
+@in_directions(("directory", "restic"))
+def test_a_directory_where_a_file_belongs_is_removed(
+    run: Any, copy: Any, places: tuple[Place, Place], document: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an interrupted run has left in restic need not be what this one writes."""
+    document.fill(2, settle=False)
+    run("backup", source=document.store, **places[0])
+
+    def stopped(self: Any, backup: str, piece: Any, staging: Any) -> None:
+        (Path(staging._tree) / piece.path).mkdir(parents=True)
+        (Path(staging._tree) / piece.path / "file").write_text("x")
+        staging._store()
+        raise Unreachable("The connection was cut.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(copying.Copying, "_bring", stopped)
+        with pytest.raises(RepositoryError, match="connection was cut"):
+            copy()
+    assert copy()["changed"]
+    assert content(places[1]) == content(places[0])
+
+
 @in_directions(("directory", "s3-ministack"), ("directory", "s3-rgw-versions"))
 def test_a_backup_of_version_1_lies_elsewhere_as_it_is(
     run: Any, copy: Any, places: tuple[Place, Place], tmp_path: Path

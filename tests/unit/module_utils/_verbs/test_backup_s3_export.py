@@ -15,11 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
 
+import botocore.loaders
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.aws import Service
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     InvalidRequest,
+    MissingDependency,
     RepositoryError,
     SourceError,
     TargetError,
@@ -384,6 +386,29 @@ def test_what_increments_need_is_looked_at_first(account: Account) -> None:
     (anew,) = references(account.step(1, 5, 5))
     assert anew["since"] is None, "what is gone can't be continued"
     assert len({arn, again[0]["arn"], beyond["arn"], anew["arn"]}) == 4
+
+
+def test_a_boto3_without_increments_is_told_before_the_first_export(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = botocore.loaders.Loader.load_service_model
+
+    def load(self: Any, service: str, kind: str, **more: Any) -> Any:
+        model = real(self, service, kind, **more)
+        if (service, kind) != ("dynamodb", "service-2"):
+            return model
+        name = "ExportTableToPointInTimeInput"
+        known = model["shapes"][name]
+        members = {key: one for key, one in known["members"].items() if key != "IncrementalExportSpecification"}
+        return {**model, "shapes": {**model["shapes"], name: {**known, "members": members}}}
+
+    account.create()
+    with monkeypatch.context() as patch:
+        patch.setattr(botocore.loaders.Loader, "load_service_model", load)
+        for check in (True, False):
+            with pytest.raises(MissingDependency, match="A newer boto3 .* IncrementalExportSpecification"):
+                account.step(1, 1, 1, check=check)
+    assert account.objects() == []
 
 
 def _shifted(account: Account, key: str) -> None:

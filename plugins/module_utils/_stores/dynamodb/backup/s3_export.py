@@ -77,7 +77,10 @@ class S3Exports:
         """How the table of a collection is exported: only what was written since, if full_every allows it.
 
         :raises SourceError: AWS does not tell what it can export, or has exported too much of it.
+        :raises MissingDependency: boto3 knows no incremental exports.
         """
+        if self._full_every is not None:
+            self._client.check_knows("export_table_to_point_in_time", "IncrementalExportSpecification")
         window = None if self._full_every is None else increments.window_of(self._client, table)
         if window is None or self._full_every is None:
             return Steps((), (functools.partial(self.start, name, table),))
