@@ -238,7 +238,7 @@ def test_the_second_run_goes_on_when_the_first_ends(repository: Repository, plac
     entered, order = threading.Event(), []
 
     def first() -> None:
-        with repository.lock("app", "backup", 5):
+        with repository.lock("app", "backup", 600):
             entered.set()
             order.append(put(repository, 1))
 

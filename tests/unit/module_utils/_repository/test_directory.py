@@ -117,7 +117,7 @@ def test_the_lock_of_a_killed_run_is_free(repository: DirectoryRepository) -> No
         "import sys, time\n"
         "from ansible_collections.day2.ops.plugins.module_utils._repository.directory import DirectoryRepository\n"
         "with DirectoryRepository(sys.argv[1]).lock('app', 'backup', 0):\n"
-        "    print('locked', flush=True); time.sleep(60)\n"
+        "    print('locked', flush=True); time.sleep(600)\n"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", program, repository.location],

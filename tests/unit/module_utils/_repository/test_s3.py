@@ -40,6 +40,7 @@ from ansible_collections.day2.ops.plugins.module_utils._repository.remote_option
 from ansible_collections.day2.ops.plugins.module_utils._repository.s3 import S3Objects
 from tests.services.repositories import BUCKET, KINDS, LOCKED, bucket, client, object_lock, rgw_options
 from tests.services.s3 import damaging_proxy
+from tests.services.waiting import PATIENCE, wait_for
 from tests.unit.module_utils._repository.test_manifest import REMOTE
 
 pytestmark = pytest.mark.once  # the same library and the same servers for every Python; test_contract.py is for each
@@ -93,7 +94,7 @@ def test_of_many_contenders_one_holds_the_lock_at_a_time(address: str) -> None:
         nonlocal inside, most
         lease = Generations(objects(address), LOCK, "test")
         begin.wait()
-        lease.acquire(60)
+        lease.acquire(600)
         with guard:
             inside += 1
             most = max(most, inside)
@@ -124,13 +125,22 @@ def test_who_creates_a_number_that_was_used_and_removed_does_not_hold_the_lock(a
     holder.release()
 
 
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lease of 600 s is renewed every second."""
+    monkeypatch.setattr(leases, "_RENEWED", 1 / 600)
+
+
+@pytest.mark.usefixtures("often")
 def test_a_lock_is_renewed(address: str) -> None:
-    lease = Generations(objects(address), LOCK, "test", lease=4)
+    lease = Generations(objects(address), LOCK, "test", lease=600)
     lease.acquire(0)
-    time.sleep(5.2)
+    began = leases.now()
+    lease._good -= 1000  # it would be over
+    wait_for(lambda: lease._good > began)
     lease.check()
     with pytest.raises(LockTimeout, match="test, process"):
-        Generations(objects(address), LOCK, "other", lease=4).acquire(0)
+        Generations(objects(address), LOCK, "other", lease=600).acquire(0)
     lease.release()
 
 
@@ -139,7 +149,7 @@ def sleeper(address: str, monkeypatch: pytest.MonkeyPatch) -> Generations:
     with monkeypatch.context() as patch:
         patch.setattr(leases, "boot_id", lambda: "another")
         patch.setattr(Generations, "_keep", lambda self: None)
-        lease = Generations(objects(address), LOCK, "sleeper", lease=8)
+        lease = Generations(objects(address), LOCK, "sleeper", lease=600)
         lease.acquire(0)
     return lease
 
@@ -148,9 +158,10 @@ def test_who_sleeps_past_the_lease_has_lost_it(address: str, monkeypatch: pytest
     lost = sleeper(address, monkeypatch)
     lost.check()
     with pytest.raises(LockTimeout, match="sleeper"):
-        Generations(objects(address), LOCK, "thief", lease=8).acquire(0)
+        Generations(objects(address), LOCK, "thief", lease=600).acquire(0)
     thief = Generations(objects(address), LOCK, "thief", lease=8)
-    thief.acquire(30)
+    thief.acquire(PATIENCE)
+    lost._lease, thief._lease = 8, 600
     with pytest.raises(LeaseLost, match="in time"):
         lost.check()
     lost.renew()  # also if it had no clock
@@ -213,8 +224,9 @@ def test_when_a_process_is_gone(gone: int, tmp_path: Path) -> None:
     assert not leases._is_gone(gone, "1", str(tmp_path))  # /proc refuses to tell
 
 
+@pytest.mark.usefixtures("often")
 def test_renewals_go_on_whatever_one_of_them_met(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    lease = Generations(objects(address), LOCK, "test", lease=4)
+    lease = Generations(objects(address), LOCK, "test", lease=600)
     met, renewed, renew = threading.Event(), threading.Event(), Generations.renew
 
     def breaks_once(self: Generations) -> None:
@@ -226,18 +238,20 @@ def test_renewals_go_on_whatever_one_of_them_met(address: str, monkeypatch: pyte
 
     monkeypatch.setattr(Generations, "renew", breaks_once)
     lease.acquire(0)
-    assert renewed.wait(20)
+    assert renewed.wait(PATIENCE)
     lease.release()
 
 
+@pytest.mark.usefixtures("often")
 def test_what_keeps_a_lock_from_being_renewed_is_told(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def breaks(self: Generations) -> None:
         raise Unreachable("The server is away.")
 
     monkeypatch.setattr(Generations, "renew", breaks)
-    lease = Generations(objects(address), LOCK, "test", lease=1)
+    lease = Generations(objects(address), LOCK, "test", lease=600)
     lease.acquire(0)
-    time.sleep(1)
+    wait_for(lambda: lease._trouble)
+    lease._good -= 1000
     with pytest.raises(LeaseLost, match=r"in time: The server is away\. What"):
         lease.check()
     lease.release()
@@ -778,15 +792,15 @@ def test_a_key_that_may_do_everything_else_can_not_remove_a_locked_backup(lockab
 
 
 def test_what_is_locked_stays_until_then_and_goes_after_that(lockable: str) -> None:
-    one = locked(lockable, days=4 / 86400)
+    one = locked(lockable, days=15 / 86400)
     with one.lock("app", "test", 0):
         backup = put(one)
         until = one.locked_until("app", backup)
         assert until is not None
         assert one.remove("app", backup).stays == f"is locked until {until.isoformat().replace('+00:00', 'Z')}"
         assert one.ids("app") == [backup]
-        time.sleep(5.5)
-        assert one.locked_until("app", backup) is None
+        wait_for(lambda: one.locked_until("app", backup) is None)
+        time.sleep(1.1)  # the server counts whole seconds
         assert not one.remove("app", backup).stays
     time.sleep(1.1)
     with one.lock("app", "test", 0) as notes:

@@ -19,6 +19,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     SourceError,
     TargetError,
 )
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.backup import restore as dynamodb_restore
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.backup.items import key_shown, text_of
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.values import KeyField
 from ansible_collections.day2.ops.plugins.module_utils._stores.registry import open_store
@@ -276,7 +277,7 @@ def test_throttling_and_failures_lose_nothing(server: Server) -> None:
     assert len(server.items("new_things")) == 60
 
 
-def test_a_failed_restore_is_taken_back(server: Server) -> None:
+def test_a_failed_restore_is_taken_back(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     server.create("new")
     server.create("old")
     server.put("new", *(item(f"i{number}") for number in range(60)))
@@ -285,14 +286,17 @@ def test_a_failed_restore_is_taken_back(server: Server) -> None:
     server.boto.delete_table(TableName=server.prefix + "new")
     server.put("old", *(item(f"i{number}", changed={"BOOL": True}) for number in range(60)), item("more"))
     before = server.items("old")
-    broken = [0]
+    busy, undo = [True], dynamodb_restore._undo
 
     def fault(operation: str, number: int) -> str:
-        if operation == "BatchWriteItem" and number == 5:
-            broken[0] = time.monotonic_ns()
-        late = broken[0] and time.monotonic_ns() - broken[0] < 2_000_000_000
-        return throttle_proxy.ALL_UNPROCESSED if late and operation == "BatchWriteItem" else throttle_proxy.NOTHING
+        refused = busy[0] and operation == "BatchWriteItem" and number >= 5
+        return throttle_proxy.ALL_UNPROCESSED if refused else throttle_proxy.NOTHING
 
+    def taken_back(*tables: Any) -> str:
+        busy[0] = False
+        return undo(*tables)
+
+    monkeypatch.setattr(dynamodb_restore, "_undo", taken_back)
     with throttle_proxy.proxy(server.url) as proxy:
         proxy.fault = fault
         with server.prepare(copy, endpoint_url=proxy.url, throttle_timeout="1s") as ready:

@@ -28,6 +28,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.progress import Pro
 from ansible_collections.day2.ops.plugins.module_utils._stores.documents import directory as json_directory
 from ansible_collections.day2.ops.plugins.module_utils._stores.documents import index as json_index
 from ansible_collections.day2.ops.plugins.module_utils._stores.documents.store import JsonStore
+from tests.services.waiting import wait_for
 
 COLLECTIONS = {"requests": '[{"id": "r-1"}, {"id": "r-2"}]', "templates": '{"a": {}, "b": {}, "c": {}}', "none": "[]"}
 AWKWARD = ["plain", "sp ace", "new\nline", "qu'ote\"", "é😀", "-rf", "items", "a.b", "*", "[x]"]
@@ -178,7 +179,7 @@ class TestSnapshot:
         assert backup_of(by_record).content_digest == before
 
     def test_files_that_belong_together_are_of_one_moment(
-        self, path: Path, by_collection: JsonStore, new_sink: Callable[[], Any]
+        self, path: Path, by_collection: JsonStore, new_sink: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A writer that always changes both files: a snapshot never has one of them only."""
         put(path, {"a.json": "[0]", "b.json": "[0]", **{f"c{number}.json": "[]" for number in range(50)}})
@@ -192,8 +193,9 @@ class TestSnapshot:
                     new = path / ".new"
                     new.write_text(f"[{number}]")
                     new.rename(path / name)
-                time.sleep(0.25)
+                time.sleep(0.2 + number / 20)  # long enough some time, however busy this machine is
 
+        monkeypatch.setattr(json_directory, "WAITS", (0.05,) * 100)
         thread = threading.Thread(target=write)
         thread.start()
         try:
@@ -329,13 +331,7 @@ def test_fingerprint(path: Path, by_record: JsonStore, change: Callable[[Path], 
 
 
 def _settled(store: JsonStore) -> str:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        fingerprint = store.fingerprint()
-        if fingerprint is not None:
-            return fingerprint
-        time.sleep(0.02)
-    raise AssertionError("never settled")
+    return wait_for(store.fingerprint) or ""
 
 
 class TestRestore:

@@ -19,6 +19,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cance
 from ansible_collections.day2.ops.plugins.module_utils._core.processes import Process
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster import dump, follow
 from tests.services.postgresql_databases import Database, rows_of
+from tests.services.waiting import wait_for
 
 pytestmark = pytest.mark.once  # the same driver and the same server for every Python
 
@@ -143,7 +144,7 @@ def test_a_worker_that_is_refused_a_lock(
 
 
 def test_a_writer_keeps_its_invariant(database: Database, new_sink: Callable[[], Any]) -> None:
-    stop = threading.Event()
+    stop, written = threading.Event(), []
 
     def write() -> None:
         with database.connect() as connection:
@@ -153,6 +154,7 @@ def test_a_writer_keeps_its_invariant(database: Database, new_sink: Callable[[],
                 with connection.transaction():
                     connection.execute(f"UPDATE a SET n = n - 1 WHERE id = {number % ROWS}")
                     connection.execute(f"UPDATE b SET n = n + 1 WHERE id = {number % ROWS}")
+                written.append(number)
 
     database.do("CREATE INDEX ON a (id); CREATE INDEX ON b (id)")
     writer = threading.Thread(target=write)
@@ -160,6 +162,8 @@ def test_a_writer_keeps_its_invariant(database: Database, new_sink: Callable[[],
     try:
         digests = set()
         for _time in range(2):
+            before = len(written)
+            wait_for(lambda: len(written) > before + 1)  # noqa: B023
             sink = new_sink()
             digests.add(database.store().snapshot(sink).content_digest)
             assert rows_of(sink.files, "a", total=1) + rows_of(sink.files, "b", total=1) == 20 * ROWS
@@ -178,11 +182,7 @@ def end_session(database: Database, ours: bool) -> None:
         " AND backend_type = 'client backend') a WHERE ours = %s AND (ours OR query LIKE 'COPY%%' AND state = 'active')"
     )
     with contextlib.closing(database.connect("postgres")) as connection:
-        for _time in range(500):
-            if connection.execute(query, [database.name, ours]).fetchall():
-                return
-            time.sleep(0.01)
-    raise AssertionError("there was no such session")
+        wait_for(lambda: connection.execute(query, [database.name, ours]).fetchall())
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_what_ends_early_fails_the_backup(
     sink = new_sink()
     with pytest.raises(SourceError, match=said):
         database.store().snapshot(sink)
-    assert gone(database) == []
+    wait_until_gone(database)
 
 
 def test_a_worker_that_is_killed(
@@ -214,13 +214,13 @@ def test_a_worker_that_is_killed(
     database.do("CREATE TABLE c AS SELECT repeat('x', 900) FROM generate_series(1, 50000)")
 
     def kill(process: Any) -> None:
-        workers = Process(process.pid).read(f"task/{process.pid}/children").split()
+        workers = wait_for(lambda: Process(process.pid).read(f"task/{process.pid}/children").split())
         os.kill(int(workers[0]), signal.SIGKILL)
 
     once(kill)
     with pytest.raises(SourceError, match="pg_dump failed with exit status 1"):
         database.store().snapshot(new_sink())
-    assert gone(database) == []
+    wait_until_gone(database)
 
 
 def test_a_cancelled_run_leaves_no_program_and_no_session(
@@ -238,18 +238,12 @@ def test_a_cancelled_run_leaves_no_program_and_no_session(
     with pytest.raises(Cancelled):
         database.store().snapshot(sink)
     assert programs[0].poll() is not None
-    assert gone(database) == []
+    wait_until_gone(database)
     assert os.listdir(sink.scratch) == []
 
 
-def gone(database: Database) -> list[Any]:
-    """What is left of our sessions, which end a moment after their programs."""
+def wait_until_gone(database: Database) -> None:
+    """Our sessions end a moment after their programs."""
     query = "SELECT query FROM pg_stat_activity WHERE datname = %s AND application_name = 'day2.ops'"
-    left: list[Any] = []
     with contextlib.closing(database.connect("postgres")) as connection:
-        for _time in range(500):
-            left = connection.execute(query, [database.name]).fetchall()
-            if not left:
-                break
-            time.sleep(0.01)
-    return left
+        wait_for(lambda: not connection.execute(query, [database.name]).fetchall())

@@ -25,6 +25,7 @@ from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluste
     table_sums,
 )
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster.restore_databases import Place
+from tests.services.waiting import wait_for
 
 from .conftest import MemorySink
 from .postgresql_bench import Bench, clean
@@ -198,13 +199,13 @@ def test_clients_that_come_back_at_once_do_not_keep_a_restore_away(bench: Bench)
     for thread in threads:
         thread.start()
     try:
+        wait_for(lambda: seen)
         assert bench.restore(copy, disconnect=True).changed
+        wait_for(lambda: seen[-1] == 1)
     finally:
-        time.sleep(0.1)
         stop.set()
         for thread in threads:
             thread.join()
-    assert seen[-1] == 1
     assert set(seen) == {0, 1}
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from ansible_collections.day2.ops.plugins.module_utils._stores.records.model imp
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.registry import TYPES, open_source, open_target
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.store import SourceStore, TargetStore
 from tests.services.stores import Store, empty
+from tests.services.waiting import wait_for
 
 HOSTS = Info("hosts", ("id",), (Field("id", TEXT, True), Field("cpus", INTEGER), Field("note", TEXT)))
 RECORDS: list[Record] = [
@@ -58,7 +58,7 @@ class Kind:
         with self.target() as target:
             target.check_state()
             # A server may still be ending the session before.
-            assert any(target.lock() or time.sleep(0.05) for _attempt in range(200))
+            wait_for(target.lock)
             target.recover()
             yield target
 

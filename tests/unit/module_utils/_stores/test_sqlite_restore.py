@@ -371,10 +371,8 @@ def test_a_target_that_stays_locked_stays_as_it_was(bench: Bench, home: Path, jo
     copy = bench.backup_of(NEW)
     with running(LOCKER, path, *lock.split("; ")) as process:
         with bench.prepare(path, copy, patience=0.3) as restoration:
-            started = time.monotonic()
             with pytest.raises(TargetError, match=f"locked.*process {process.pid} "):
                 restoration.apply()
-            assert time.monotonic() - started < 20
         assert bench.digest(path) == digest
     with contextlib.closing(connect(path)) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -516,8 +514,10 @@ def test_killed_in_the_middle_it_is_old_or_new(bench: Bench, home: Path, journal
             return db.execute("SELECT a FROM t ORDER BY rowid").fetchall()
 
     old, new = content(pristine), content(native)
-    outcomes = []
-    for delay in [0, 0.01, 0.03, random.uniform(0, 0.1), None]:
+    outcomes: list[bool] = []
+    for delay in [None, 0, 0.01, 0.03, random.uniform(0, 0.1), *[0] * 50]:
+        if len(outcomes) >= 5 and not all(outcomes):  # on a busy machine, a kill may come late again and again
+            break
         for one in home.iterdir():
             shutil.rmtree(one) if one.is_dir() else one.unlink()
         shutil.copy(pristine, path)
@@ -534,7 +534,7 @@ def test_killed_in_the_middle_it_is_old_or_new(bench: Bench, home: Path, journal
         found = content(path)
         assert found in (old, new)
         outcomes.append(found == new)
-    assert outcomes[-1]
+    assert outcomes[0]
     assert not all(outcomes)
 
 
