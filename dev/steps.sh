@@ -233,16 +233,17 @@ step_integration_newest() { integration newest "$(node_python newest)" 1; }
 # targets_of SHARE: what one of two ansible-cores runs. Both run filters, and two roles that rescue a failure and say which it
 # was, as what they read then is not the same in all releases; others read the same (store_migration), or less (lifecycle). The
 # newest runs these and the playbooks, which the templates of AWX run on the oldest (tests/awx). Modules hold no logic, and all
-# of them meet ansible-core in _module.py: their targets are shared out.
+# of them meet ansible-core in _module.py: on the newest, the examples run each of them, and pitr the one that has no example.
+# Their targets run on the oldest, with which a task takes three fifths of the processor time.
 targets_of() {
-  local path name number=0
+  local path name
   for path in tests/integration/targets/*/; do
     name=$(basename "$path")
     case $name in
       setup_*) continue ;;
       roles_nothing | filters | role_store_backup | role_store_restore) printf '%s\n' "$name" ;;
-      playbooks | role_*) [[ $1 -ne 1 ]] || printf '%s\n' "$name" ;;
-      *) [[ $((number++ % 2)) -ne $1 ]] || printf '%s\n' "$name" ;;
+      playbooks | role_* | examples | pitr) [[ $1 -ne 1 ]] || printf '%s\n' "$name" ;;
+      *) [[ $1 -ne 0 ]] || printf '%s\n' "$name" ;;
     esac
   done
 }
@@ -255,7 +256,7 @@ integration() {
   [[ ${#targets[@]} -gt 0 ]] || mapfile -t targets < <(targets_of "$3")
   printf 'targets: %s\n' "${targets[*]}"
   need_programs "${TEST_PROGRAMS[@]}"
-  # The target of the examples uses the libraries of all stores, and a server that speaks S3.
+  # Some targets use the libraries of all stores, and a server that speaks S3.
   need_node "$(node_python newest)"
   need_s3_server
   need_npm
@@ -267,18 +268,25 @@ integration() {
 }
 
 # compiling_once CONTROLLER NODE-PYTHON: the path of that Python, which does not compile again what each task brings in an archive.
+# Beside it is the one with the libraries of all stores (setup_applications/files/node_python.sh).
 compiling_once() {
   local python=$ROOT/.venv/$1/bin/python place=$CACHE/compiled-$1
   # As ansible-test does: the controller's own, if it is of that version.
   [[ $("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])') == "$2" ]] || python=$(find_python "$2")
   rm -rf "$place"
   mkdir -p "$place"
-  cat >"$place/python$2" <<END
-#!/bin/sh
-COMPILE_ONCE="$place" PYTHONPATH="$ROOT/dev/compile_once\${PYTHONPATH:+:\$PYTHONPATH}" exec "$python" "\$@"
-END
-  chmod +x "$place/python$2"
+  compiling_in "$place" "$python" "$place/python$2"
+  compiling_in "$place" "$ROOT/.venv/node-$(node_python newest)/bin/python" "$place/node-python"
   printf '%s\n' "$place/python$2"
+}
+
+# compiling_in DIRECTORY PYTHON SCRIPT: writes a script that runs a Python which keeps there what it has compiled.
+compiling_in() {
+  cat >"$3" <<END
+#!/bin/sh
+COMPILE_ONCE="$1" PYTHONPATH="$ROOT/dev/compile_once\${PYTHONPATH:+:\$PYTHONPATH}" exec "$2" "\$@"
+END
+  chmod +x "$3"
 }
 
 # Scenarios of roles on their own hosts: all of them take many minutes, so only roles that change data are part of "make test".

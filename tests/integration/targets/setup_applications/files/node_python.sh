@@ -6,6 +6,11 @@
 # node_python.sh: the interpreter with the libraries of all stores, which is that of the unit tests.
 
 set -euo pipefail
+# From dev/run: the one that does not compile again what each task brings.
+if [[ -x ${COMPILE_ONCE:-}/node-python ]]; then
+  printf '%s\n' "$COMPILE_ONCE/node-python"
+  exit
+fi
 directory=$(cd "$(dirname "$0")" && pwd)
 until compgen -G "$directory/.venv/node-*/bin/python" >/dev/null; do
   [[ $directory != / ]] || {
