@@ -10,7 +10,12 @@ if [[ $1 == stop ]]; then
   cat "$place"/pid* | xargs kill
   exit
 fi
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+directory=$(cd "$(dirname "$0")" && pwd)
+until [[ -e $directory/galaxy.yml ]]; do
+  directory=$(dirname "$directory")
+done
+cd "$directory"
+port=$(python3 -c 'from tests.services.local import free_ports; print(*free_ports(1))')
 
 answers() { # PID-FILE: waits until a server listens, and prints its URL
   for _try in {1..600}; do
@@ -25,12 +30,7 @@ answers() { # PID-FILE: waits until a server listens, and prints its URL
   exit 1
 }
 
-directory=$(cd "$(dirname "$0")" && pwd)
 if [[ $1 == export ]]; then
-  until [[ -e $directory/galaxy.yml ]]; do
-    directory=$(dirname "$directory")
-  done
-  cd "$directory"
   nohup "$4" -m tests.services.exporting_proxy "$port" "${3##*:}" 3600 >"$place/exports.log" 2>&1 </dev/null &
   echo $! >"$place/pid-exports"
   answers "$place/pid-exports"

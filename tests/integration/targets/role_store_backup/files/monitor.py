@@ -24,6 +24,6 @@ class Handler(BaseHTTPRequestHandler):
 server = HTTPServer(("127.0.0.1", 0), Handler)
 server.timeout = 1
 (directory / "port").write_text(str(server.server_port), encoding="utf-8")
-end = time.monotonic() + 60
+end = time.monotonic() + 600
 while time.monotonic() < end and not (directory / "done").exists():
     server.handle_request()

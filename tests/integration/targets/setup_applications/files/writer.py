@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""writer.py DATABASE: writes to HawkFish's audit log in the background, for 30 seconds or until it is killed.
+"""writer.py DATABASE: writes to HawkFish's audit log in the background, for ten minutes or until it is killed.
 
 Prints its process id once the first record is in.
 """
@@ -13,8 +13,8 @@ import time
 
 
 def write(database, ready):
-    connection = sqlite3.connect(database, isolation_level=None, timeout=10)
-    end = time.monotonic() + 30
+    connection = sqlite3.connect(database, isolation_level=None, timeout=60)
+    end = time.monotonic() + 600
     while time.monotonic() < end:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("INSERT INTO audit_log (timestamp, action) VALUES (datetime(), 'written')")
