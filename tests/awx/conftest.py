@@ -53,21 +53,11 @@ SETTINGS = (
 )
 
 
-@pytest.fixture(scope="session")
-def python(shared: Path) -> str:
-    """The Python of the host, which does not compile again what each task brings in an archive."""
-    path = shared / f"python-{os.getpid()}"
-    place, code = shared / "compiled", ROOT / "dev" / "compile_once"
-    path.write_text(f'#!/bin/sh\nCOMPILE_ONCE={place} PYTHONPATH={code} exec {sys.executable} "$@"\n')
-    path.chmod(0o755)
-    return str(path)
-
-
 class Application:
     """Data of an application, and the variables of its host."""
 
-    def __init__(self, root: Path, python: str) -> None:
-        self.root, self.database, self._python = root, root / "app.db", python
+    def __init__(self, root: Path) -> None:
+        self.root, self.database = root, root / "app.db"
         for name in ("logs", "files", "hooks"):
             (root / name).mkdir()
         with sqlite3.connect(self.database) as connection:
@@ -94,7 +84,7 @@ class Application:
         repository = str(self.root / "backups")
         return {
             "ansible_connection": "local",
-            "ansible_python_interpreter": self._python,
+            "ansible_python_interpreter": "{{ ansible_playbook_python }}",  # compiles once (Controller)
             "store_backup_repository": repository,
             "store_backup_stores": [
                 {"name": "app", "source": self.store, "rpo": "1d"},
@@ -142,8 +132,8 @@ _REPORT = {"collection": "events", "counts": [{"name": "texts", "by": ["text"]}]
 
 
 @pytest.fixture
-def application(tmp_path: Path, python: str) -> Application:
-    return Application(tmp_path, python)
+def application(tmp_path: Path) -> Application:
+    return Application(tmp_path)
 
 
 @pytest.fixture

@@ -89,7 +89,6 @@ def test_customer_lifecycle(controller: Controller, application: Application) ->
         assert artifact["status"] == "changed"
         return artifact
 
-    controller.core = "newest"
     move("registered", lifecycle_record=json.dumps(ALICE))
     move("verified")
     move("active")  # provisions the service
