@@ -6,8 +6,7 @@
 set -eu
 case $1 in
   hostfactory1)
-    touch /run/application.quiet
-    sleep 0.7
+    application pause
     cp -p /opt/hostfactory/data/request_database.json /root/
     truncate --size=-100 /opt/hostfactory/data/request_database.json
     ;;

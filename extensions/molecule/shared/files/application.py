@@ -6,6 +6,7 @@
 application.py run KIND PATH PORT    keep writing a request with its machine; answer HTTP with 200 while it works
 application.py count KIND PATH       print how many requests there are; fail when one or its machine is missing
 application.py digest KIND PATH      print a digest of all of them
+application.py pause                 ask the one that runs to pause, and wait until what it was writing is there
 
 KIND is json (PATH: a document), sqlite (PATH: a database) or files (PATH: a directory with a directory a run).
 """
@@ -26,6 +27,7 @@ from typing import Any
 # Beside what is written while it runs: one of the requirements' smaller installations.
 TEMPLATES = 100
 QUIET = Path("/run/application.quiet")
+PAUSED = Path("/run/application/paused")  # made again and again
 
 
 def replace(path: Path, text: str) -> None:
@@ -166,7 +168,9 @@ def run(store: Any, port: int) -> None:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     while True:
         # Whoever wants to compare what is there twice asks for quiet meanwhile.
-        if not QUIET.exists():
+        if QUIET.exists():
+            PAUSED.touch()
+        else:
             store.write()
         time.sleep(store.pause_s)
 
@@ -182,7 +186,20 @@ def checked(store: Any) -> list[Any]:
     return rows
 
 
+def pause() -> None:
+    QUIET.touch()
+    PAUSED.unlink(missing_ok=True)
+    end = time.monotonic() + 120
+    while not PAUSED.exists():
+        if time.monotonic() > end:
+            raise SystemExit("the application does not pause")
+        time.sleep(0.05)
+
+
 def main() -> None:
+    if sys.argv[1] == "pause":
+        pause()
+        return
     verb, kind, path = sys.argv[1:4]
     store = KINDS[kind](Path(path))
     if verb == "run":

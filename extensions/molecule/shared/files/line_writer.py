@@ -29,7 +29,7 @@ from pathlib import Path
 READERS = {".zst": ["zstd", "-dcq"], ".gz": ["gzip", "-dc"], ".xz": ["xz", "-dc"]}
 LINE = re.compile(rb"line/(\d+)/end")
 # Many times what real applications write, and little enough for several hosts on one machine.
-PER_SECOND = 2000
+PER_SECOND = 1000
 
 
 def words(number: int) -> str:

@@ -6,7 +6,7 @@
 set -eu
 # Nothing is to be written over what is wrecked here.
 touch /run/application.quiet
-sleep 0.7
+[ "$1" = dotmac1 ] || application pause
 case $1 in
   hostfactory1)
     # An editor, and a full disk.
