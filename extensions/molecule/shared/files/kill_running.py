@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-DEADLINE_S = 60
+DEADLINE_S = 300
 
 
 def stat(pid: int) -> tuple[str, int]:

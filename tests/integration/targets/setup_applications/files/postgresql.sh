@@ -12,16 +12,16 @@ case $1 in
   start)
     place=$(as_postgres mktemp -d /tmp/day2-pg-XXXXXX)
     as_postgres "$programs/initdb" -D "$place/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 -N > /dev/null
-    as_postgres "$programs/pg_ctl" -D "$place/data" -l "$place/log" -w \
+    as_postgres "$programs/pg_ctl" -D "$place/data" -l "$place/log" -w -t 600 \
       -o "-c listen_addresses= -c unix_socket_directories=$place -c fsync=off" start > /dev/null
     echo "$place"
     ;;
   restart)
-    as_postgres "$programs/pg_ctl" -D "$2/data" -m fast -w restart > /dev/null
+    as_postgres "$programs/pg_ctl" -D "$2/data" -m fast -w -t 600 restart > /dev/null
     ;;
   stop)
     for running in "$2"/*/postmaster.pid; do # the copies of it, too
-      as_postgres "$programs/pg_ctl" -D "$(dirname "$running")" -m immediate stop
+      as_postgres "$programs/pg_ctl" -D "$(dirname "$running")" -m immediate -t 600 stop
     done
     rm -rf "$2"
     ;;
