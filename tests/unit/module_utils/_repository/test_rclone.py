@@ -58,11 +58,15 @@ def top(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def objects(top: Path) -> RcloneObjects:
-    return RcloneObjects(f"rclone:here-1.x:{top}", LOCAL)
+    return RcloneObjects(f"rclone:here:{top}", LOCAL)
 
 
 def repository(top: Path, grace: float = 3600) -> RemoteRepository:
     return RemoteRepository(objects(top), grace)
+
+
+def repository_by_calls(top: Path) -> RemoteRepository:
+    return RemoteRepository(RcloneObjects(f"rclone:here-1.x:{top}", BY_CALLS), 3600)
 
 
 def write(staging: Any, path: str, data: bytes) -> None:
@@ -141,7 +145,7 @@ class Lags(RcloneObjects):
     """Its listings show what was written some seconds later."""
 
     def __init__(self, top: Path, settle: str, lag: float) -> None:
-        super().__init__(f"rclone:here-1.x:{top}", {**LOCAL, "settle": settle})
+        super().__init__(f"rclone:here:{top}", {**LOCAL, "settle": settle})
         self._lag = lag
         self._at: dict[str, float] = {}
         self.seen = self._at
@@ -199,7 +203,7 @@ class Fails(RcloneObjects):
 @pytest.mark.parametrize("at", [("put", False), ("put", True), ("walk", False), ("remove", False), ("remove", True)])
 def test_a_renewal_that_failed_loses_no_lock(top: Path, monkeypatch: pytest.MonkeyPatch, at: tuple[str, bool]) -> None:
     monkeypatch.setattr(Turns, "_keep", lambda self: None)
-    there = Fails(f"rclone:here-1.x:{top}", LOCAL)
+    there = Fails(f"rclone:here:{top}", LOCAL)
     lease = Turns(there, LOCK, "test")
     lease.acquire(0)
     there.at = at
@@ -214,7 +218,7 @@ def test_a_renewal_that_failed_loses_no_lock(top: Path, monkeypatch: pytest.Monk
 
 def test_what_a_failed_renewal_wrote_does_not_prove_the_lock(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Turns, "_keep", lambda self: None)
-    there = Fails(f"rclone:here-1.x:{top}", LOCAL)
+    there = Fails(f"rclone:here:{top}", LOCAL)
     lease = Turns(there, LOCK, "test")
     lease.acquire(0)
     first = files(top)
@@ -413,7 +417,7 @@ def test_access_that_is_wrong(settings: dict[str, Any], says: str, tmp_path: Pat
 
 def test_what_rclone_has_read_ahead_may_take_its_time(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rclone_streams, "_STALL", 0.1)
-    slow = RcloneObjects(f"rclone:here-1.x:{top}", LOCAL, 1 << 20)
+    slow = RcloneObjects(f"rclone:here:{top}", LOCAL, 1 << 20)
     upload = slow.upload("app/20250630T120000Z-0123abcd/data/file")
     with upload.handle as handle:  # it takes all of this at once
         os.write(handle.fileno(), bytes(1 << 20))
@@ -447,7 +451,7 @@ def test_a_small_object_whose_connection_is_cut_is_written_again(
     top: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = breaks(tmp_path, monkeypatch, 4)
-    one = repository(top)
+    one = repository_by_calls(top)
     with one.lock("app", "test", 0):
         backup = put(one)
     assert (top / "app" / backup / "data" / "file").read_bytes() == b"content"
@@ -467,7 +471,7 @@ def test_what_can_not_be_written_again_fails_and_leaves_nothing(
     top: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, size: int, calls: int
 ) -> None:
     called = breaks(tmp_path, monkeypatch, 99, says)
-    one = repository(top)
+    one = repository_by_calls(top)
     with one.lock("app", "test", 0):
         with pytest.raises(Day2Error, match=f"Can't write .*data/file: {says}"):
             with one.stage("app", WHEN) as staging, staging.create("data/file") as handle:
