@@ -23,7 +23,7 @@ TEST_PROGRAMS=(
   nginx=nginx rsyslogd=rsyslog openssl=openssl dnsmasq=dnsmasq-base redis-server=redis-server virsh=libvirt-clients
   dockerd=docker.io podman=podman runc=runc busybox=busybox-static ping=iputils-ping
   mariadbd=mariadb-server pgbackrest=pgbackrest stunnel4=stunnel4 slapadd=slapd redis-cli=redis-tools
-  curl=curl ip=iproute2 useradd=passwd /usr/lib/nagios/plugins/check_dummy=monitoring-plugins-basic
+  curl=curl jq=jq ip=iproute2 useradd=passwd /usr/lib/nagios/plugins/check_dummy=monitoring-plugins-basic
   /usr/share/proj/proj.db=proj-data /usr/share/iso-codes/json=iso-codes
 )
 

@@ -113,7 +113,7 @@ options:
         description: Time zone such as V(Europe/Berlin) or V(+02:00). The default is UTC.
         type: str
   time_limit:
-    description: Stop after this time, at the end of a batch. RV(stopped) says so, and the next run continues.
+    description: Stop after this time, at the end of a batch. RV(stopped) says so, and the next run continues. A JSON document is one batch.
     type: str
   vacuum:
     description:

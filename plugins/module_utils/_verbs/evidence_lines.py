@@ -73,12 +73,14 @@ def record(
 
 
 def _new(entries: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Without what another program has made, and an earlier run has recorded."""
-    seen: set[tuple[Any, ...]] = set()
+    """Without what another program has made, and an earlier run has recorded. Of a journal that was changed, that is
+    not known."""
+    seen: Optional[set[tuple[Any, ...]]] = None
     if any("made" in one for one in entries):
-        seen = {_made(line.entry) for line in journal.read().lines if "made" in line.entry}
+        chain = journal.read()
+        seen = None if chain.fault else {_made(line.entry) for line in chain.lines if "made" in line.entry}
     for one in entries:
-        if "made" not in one or _made(one) not in seen:
+        if "made" not in one or (seen is not None and _made(one) not in seen):
             yield one
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,12 +15,14 @@ from ..._core.aws import Refused
 from ..._core.errors import TargetError
 from ..._core.tagged_json import decode as decode_json
 from ..records.model import Info, Record
-from ..records.purger import Batch, Item, Key, Page, Relation, Removed, Row, pages_of, token_of
+from ..records.purger import Batch, Item, Key, Page, Relation, Removed, Row, name_of, pages_of, token_of
 from .client import describe_failure
 from .editor import CHANGED, Condition, DynamodbEditor, key_text
 from .values import decode, encode
 
 _THREADS = 8  # each waits for the network most of its time
+_ATTEMPTS = 10  # to put an item back while transactions of others have its key
+_PAUSE_S = 0.1
 
 
 class DynamodbPurger(DynamodbEditor):
@@ -59,12 +62,16 @@ class DynamodbPurger(DynamodbEditor):
                 yield total
 
     def _remove(self, info: Info, item: Item) -> Removed:
-        found = self.find(info, [dict(zip(info.key, decode_json(item.key[0])))])
+        key = dict(zip(info.key, decode_json(item.key[0])))
+        found = self.find(info, [key])
         if not found:
             return Removed(gone=1, items=1)
-        if token_of(info, found[0]) != item.token or not self._delete(info, found[0]):
+        if token_of(info, found[0]) != item.token:
             return Removed(changed=1, items=1)
-        return Removed(deleted=1, items=1)
+        if self._delete(info, found[0]):
+            return Removed(deleted=1, items=1)
+        # Without an item, the answer to the first of two calls was lost, or somebody else has deleted it.
+        return Removed(changed=1, items=1) if self.find(info, [key]) else Removed(gone=1, items=1)
 
     def _delete(self, info: Info, old: Record) -> bool:
         """Delete an item, if it still is as it was read. Returns whether it was."""
@@ -72,18 +79,37 @@ class DynamodbPurger(DynamodbEditor):
         body = {"Key": key_text(key, old), **Condition(key, old).members(), "ReturnValues": b'"ALL_OLD"'}
         try:
             deleted = decode(self._call("DeleteItem", info, body).get("Attributes") or {})
-            if deleted.keys() <= old.keys():
-                return True
-            self._put_back(info, deleted)  # no condition refuses attributes that are new
         except Refused as exc:
             if exc.code not in CHANGED:
                 raise describe_failure(TargetError, f"Deleting from the table {info.name}", exc) from None
+            return False
+        added = sorted(set(deleted) - set(old))
+        if not added:
+            return True
+        try:
+            self._put_back(info, deleted)  # no condition refuses attributes that are new
+        except (Refused, TargetError) as exc:
+            raise TargetError(
+                f"The item {name_of(info, old)} of the table {info.name} got {', '.join(added)} while it was deleted, "
+                f"and could not be put back: {exc}",
+                "The export has it without that. Write it again, and grant dynamodb:PutItem.",
+            ) from None
         return False
 
     def _put_back(self, info: Info, record: Record) -> None:
+        """Raises Refused or TargetError. An item that others have written meanwhile stays."""
         names = {"ExpressionAttributeNames": json.dumps({"#k": info.key[0]}).encode()}
         condition = {"ConditionExpression": b'"attribute_not_exists(#k)"'}
-        self._call("PutItem", info, {"Item": encode(record), **condition, **names})
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self._call("PutItem", info, {"Item": encode(record), **condition, **names})
+                return
+            except Refused as exc:
+                if exc.code == "ConditionalCheckFailedException":
+                    return
+                if exc.code != "TransactionConflictException" or attempt == _ATTEMPTS:
+                    raise
+            time.sleep(_PAUSE_S * attempt)
 
     def finish(self, info: Info) -> Sequence[str]:
         """Nothing."""

@@ -13,6 +13,7 @@ from typing import Any, Callable
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core.aws import Refused
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled, Day2Error, TargetError
 from ansible_collections.day2.ops.plugins.module_utils._core.tagged_json import decode, encode
 from ansible_collections.day2.ops.plugins.module_utils._stores.documents.purger import JsonPurger
@@ -281,6 +282,54 @@ def test_an_item_that_gets_an_attribute_while_it_is_deleted_is_put_back(
     assert (done["deleted"], done["left_changed"]) == (9, 1)
     assert [one for one in numbers(store) if one % 2] == [5]
     assert run(store)["deleted"] == 1
+
+
+def refusing(monkeypatch: pytest.MonkeyPatch, store: dict[str, Any], code: str, times: int) -> None:
+    """Of one item, which gets an attribute while it is deleted, the first attempts to put it back are refused."""
+    call, left = DynamodbPurger._call, [times]
+
+    def refused(self: DynamodbPurger, operation: str, info: Any, body: Any) -> Any:
+        if operation == "DeleteItem" and b"e005" in body["Key"]:
+            change(store, [5], late=True)
+        if operation == "PutItem" and left[0]:
+            left[0] -= 1
+            raise Refused(code, "it said why")
+        return call(self, operation, info, body)
+
+    monkeypatch.setattr(DynamodbPurger, "_call", refused)
+
+
+def test_an_item_is_put_back_once_transactions_of_others_have_ended(
+    run: Purge, events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = events("dynamodb")
+    refusing(monkeypatch, store, "TransactionConflictException", 2)
+    assert run(store)["left_changed"] == 1
+    assert [one for one in numbers(store) if one % 2] == [5]
+
+
+def test_an_item_that_cannot_be_put_back_is_named(run: Purge, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = events("dynamodb")
+    refusing(monkeypatch, store, "AccessDeniedException", 1)
+    with pytest.raises(
+        TargetError, match=r'item \["e005"\] of the table .* got late while it was deleted.*said why.*PutItem'
+    ):
+        run(store)
+
+
+def test_an_item_whose_deletion_was_not_answered_is_gone(
+    run: Purge, events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, call = events("dynamodb"), DynamodbPurger._call
+
+    def twice(self: DynamodbPurger, operation: str, info: Any, body: Any) -> Any:
+        if operation == "DeleteItem" and b"e005" in body["Key"]:
+            call(self, operation, info, body)
+        return call(self, operation, info, body)
+
+    monkeypatch.setattr(DynamodbPurger, "_call", twice)
+    done = run(store)
+    assert (done["deleted"], done["gone"], done["left_changed"]) == (9, 1, 0)
 
 
 def test_an_item_that_is_written_while_it_is_deleted_stays(
