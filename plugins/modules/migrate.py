@@ -86,7 +86,8 @@ options:
         source does not have. Columns that only the target has are not changed.
       - Tables without a key are compared by whole rows, and duplicate rows are kept as many times as they occur in the
         source. V(replace) adds missing rows and removes surplus rows. V(merge) fails if rows are missing and the target
-        holds other rows, because it is not known which of them belong together. If a run was killed, the next run
+        holds other rows, because it is not known which of them belong together. The same is true of lists in JSON documents whose
+        records have no key. If a run was killed, the next run
         compares such a table from the beginning.
       - In databases, records are overwritten by key, and surplus records are removed at the end. If a unique value
         moves from one record to another, the former is deleted first. The task fails before it writes anything if two

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from ..._core.errors import TargetError, TaskEnded, Violation
 from ..._core.units import plural
+from ..._stores.records.model import LIST
 from .checkpoint import NEW
-from .plan import MigratePlan
+from .plan import Job, MigratePlan
 from .report import report
 
 _NAMED = 5  # rejects in a message
@@ -49,6 +50,13 @@ def check_allowed(ready: MigratePlan) -> None:
             "merged.",
             "Set on_existing=replace to replace them, or set a key in primary_keys.",
         )
+    placed = [job for job in ready.jobs if _is_placed(job) and job.comparison.changed]
+    if ready.request.mode == "merge" and ready.target.replaces_atomically and placed:
+        raise TargetError(
+            f"{ready.target.location} has other records in the places of those of "
+            f"{', '.join(job.source.name for job in placed)}, and nothing says which of them belong together.",
+            "Set a key in primary_keys, or on_existing=replace to replace them.",
+        )
     if ready.request.mode != "fail":
         return
     blocked = [
@@ -65,6 +73,12 @@ def check_allowed(ready: MigratePlan) -> None:
             "Set on_existing=merge to add to them, or on_existing=replace to replace them.",
             {"diff": report(ready, check=True)["diff"]},
         )
+
+
+def _is_placed(job: Job) -> bool:
+    """Whether records are known only by their places in a list."""
+    note = job.target.note
+    return note.shape == LIST and bool(note.key) and note.key in job.target.key
 
 
 def check_interference(ready: MigratePlan) -> None:

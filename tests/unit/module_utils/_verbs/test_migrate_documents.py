@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, TargetError
 from tests.services.stores import Store
 from tests.unit.module_utils._verbs.migrations import Stores, connected, four_steps, run, sql
 
@@ -306,6 +306,22 @@ def test_a_table_of_documents_that_does_not_know_nulls_says_so(stores: Stores, k
     for check in (True, False):
         done = run(check, source=source, target=target, on_existing="merge", safety_backup=False)
         assert "The table t of the target does not distinguish null from missing in v, w." in done["warnings"]
+
+
+def test_records_that_are_known_by_their_places_are_not_put_over_others(stores: Stores) -> None:
+    source, target = stores("json"), write(stores("json"), {"l": [{"id": 1}]})
+    given = {"source": source, "target": target, "on_existing": "merge", "safety_backup": False}
+    write(source, {"l": [{"id": 2}, {"id": 3}]})
+    for check in (True, False):
+        with pytest.raises(TargetError, match="of l, and nothing says which of them belong together"):
+            run(check, **given)
+    assert back(target) == {"l": [{"id": 1}]}
+    run(**given, primary_keys=[{"collection": "l", "fields": ["id"]}])
+    assert back(target) == {"l": [{"id": 1}, {"id": 2}, {"id": 3}]}
+    # A list that has only grown.
+    write(source, {"l": [*back(target)["l"], {"id": 4}]})
+    run(**given)
+    assert len(back(target)["l"]) == 4
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
