@@ -155,6 +155,7 @@ def test_no_integration_target_has_the_name_of_a_role() -> None:
 # Roles that run one task for a list of entries: the variable with its jobs, the list, and the verb of the jobs.
 JOBS = [
     ("log_rotation", "log_rotation__jobs", "log_rotation_logs", "log_rotate"),
+    ("restore_drill", "restore_drill__jobs", "restore_drill_drills", "restore_drill"),
     ("store_backup", "store_backup__jobs", "store_backup_stores", "backup"),
     ("store_backup", "store_backup__look_jobs", "store_backup_stores", "backup_info"),
 ]
