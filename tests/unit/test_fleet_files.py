@@ -17,6 +17,7 @@ import yaml
 from ansible_collections.day2.ops.plugins.plugin_utils.fleet.judge import judge
 from ansible_collections.day2.ops.plugins.plugin_utils.fleet.schema import checked
 from ansible_collections.day2.ops.plugins.plugin_utils.fleet.tables import metrics
+from tests.services.expressions import expressions
 from tests.services.promtool import promtool
 from tests.unit.plugin_utils.fleet_sample import HOUR, a_disk, a_fleet, a_host, ago, backup_set
 
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.once
 
 FILES = Path(__file__).resolve().parents[2] / "roles/fleet_report/files"
 RULES, DASHBOARD = FILES / "alert_rules.yml", FILES / "grafana_dashboard.json"
+EXPRESSIONS = expressions(RULES, DASHBOARD)
 GOOD = {"entries": 3, "verified": True, "head": "ab" * 32}
 SICK = {"score": 50, "checked_at": ago(60), "checks": 2}
 SICK["problems"] = [{"name": "api", "status": "critical", "message": "it is down"}]
@@ -126,23 +128,14 @@ def test_every_rule_fires_for_a_fleet_above() -> None:
     assert named() == set().union(*(alerts for _name, _facts, _verdict, alerts in FLEETS)) | {"Day2FleetReportOutdated"}
 
 
-def expressions() -> Iterator[str]:
-    for group in yaml.safe_load(RULES.read_text())["groups"]:
-        for rule in group["rules"]:
-            yield rule["expr"]
-    for panel in json.loads(DASHBOARD.read_text())["panels"]:
-        for target in panel["targets"]:
-            yield target["expr"]
-
-
 def written() -> bytes:
     return metrics(judge(checked(a_fleet([a_host("a1", [backup_set()])], evidence=GOOD))))
 
 
 def test_what_is_asked_for_is_written_and_what_is_written_is_shown() -> None:
     names = {name.decode() for name in re.findall(rb"^(\w+)\{", written(), re.MULTILINE)}
-    assert {name for expression in expressions() for name in re.findall(r"\bday2_\w+", expression)} == names
-    labels = {name for expression in expressions() for name in re.findall(r"(\w+)=~?\"", expression)}
+    assert {name for expression in EXPRESSIONS for name in re.findall(r"\bday2_\w+", expression)} == names
+    labels = {name for expression in EXPRESSIONS for name in re.findall(r"(\w+)=~?\"", expression)}
     assert labels <= {"fleet", "host", "set", "state"}
     promtool("check", "metrics", stdin=written())
 
@@ -150,7 +143,7 @@ def test_what_is_asked_for_is_written_and_what_is_written_is_shown() -> None:
 def test_promtool_takes_the_dashboards_queries(tmp_path: Path) -> None:
     rules = [
         {"record": f"query:{number}", "expr": re.sub(r"\$\w+", ".*", expression)}
-        for number, expression in enumerate(expressions())
+        for number, expression in enumerate(EXPRESSIONS)
     ]
     path = tmp_path / "queries.yml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))

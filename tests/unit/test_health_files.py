@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import yaml
 from ansible_collections.day2.ops.plugins.module_utils._core.outcome import Metric, Outcome
 from ansible_collections.day2.ops.plugins.module_utils._reports.base import Report
 from ansible_collections.day2.ops.plugins.module_utils._reports.prometheus import Prometheus
+from tests.services.expressions import expressions
 from tests.services.promtool import promtool
 
 pytestmark = pytest.mark.once
@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "roles/health_checks/files/alert_rules.yml"
 DASHBOARD = ROOT / "roles/health_checks/files/grafana_dashboard.json"
 TESTS = ROOT / "tests/unit/prometheus/alert_rules_test.yml"
+EXPRESSIONS = expressions(RULES, DASHBOARD)
 LABELS = {"check", "type", "report", "unit", "metric", "instance", "status"}
 
 
@@ -32,15 +33,6 @@ def emitted() -> bytes:
     """A report that has every kind of series."""
     outcome = Outcome("api", "http", "ok", "", 1.0, 0.5, 1.5, "s", 2.0, 3.0, metrics=(Metric("bytes", 10, "bytes"),))
     return Prometheus().render(Report([outcome], {"summary": {"status": "ok", "score": 100}}, 1.0, 0.5), "app")
-
-
-def expressions() -> Iterator[str]:
-    for group in yaml.safe_load(RULES.read_text())["groups"]:
-        for rule in group["rules"]:
-            yield rule["expr"]
-    for panel in json.loads(DASHBOARD.read_text())["panels"]:
-        for target in panel["targets"]:
-            yield target["expr"]
 
 
 def test_promtool_takes_a_report() -> None:
@@ -65,14 +57,14 @@ def test_every_rule_is_tested() -> None:
 def test_promtool_takes_the_dashboards_queries(tmp_path: Path) -> None:
     rules = [
         {"record": f"query:{number}", "expr": expression.replace("$instance", ".*").replace("$report", ".*")}
-        for number, expression in enumerate(expressions())
+        for number, expression in enumerate(EXPRESSIONS)
     ]
     path = tmp_path / "queries.yml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
     promtool("check", "rules", path)
 
 
-@pytest.mark.parametrize("expression", expressions())
+@pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_what_is_asked_for_is_in_a_report(expression: str) -> None:
     names = set(re.findall(rb"^(\w+)\{", emitted(), re.MULTILINE))
     asked = set(re.findall(r"\bday2_\w+", expression))
@@ -82,7 +74,7 @@ def test_what_is_asked_for_is_in_a_report(expression: str) -> None:
 
 
 def test_the_dashboard_shows_every_series_that_a_report_has() -> None:
-    shown = {name for expression in expressions() for name in re.findall(r"\bday2_\w+", expression)}
+    shown = {name for expression in EXPRESSIONS for name in re.findall(r"\bday2_\w+", expression)}
     names = {name.decode() for name in re.findall(rb"^(\w+)\{", emitted(), re.MULTILINE)}
     assert names - shown == {"day2_health_check_timestamp_seconds"}  # for alerts of a user's own
 

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from .._core.errors import Day2Error, InvalidRequest
-from .._core.units import format_duration, parse_duration
-from .journal import known_time
+from .._core.units import parse_duration
+from .journal import known_time, late
 from .states import read_states
 
 ARGUMENTS: dict[str, Any] = {
@@ -62,9 +62,8 @@ def judge(content: Optional[bytes], path: str, wanted: Mapping[str, Any]) -> dic
     known = _jobs(content, path) if content is not None else {}
     jobs = [_job(name, one, now) for name, one in sorted(known.items())]
     expected = {name: _seconds(name, value) for name, value in wanted.items()}
-    by_name = {one["name"]: one for one in jobs}
-    names = [*expected, *(name for name in by_name if name not in expected)]
-    problems = {name: _problem(by_name.get(name), expected.get(name, 0.0)) for name in names}
+    names = [*expected, *(name for name in sorted(known) if name not in expected)]
+    problems = {name: _problem(known.get(name), expected.get(name, 0.0)) for name in names}
     findings = [{"job": name, "problem": problem} for name, problem in problems.items() if problem]
     listed = "; ".join(f"{one['job']}: {one['problem']}" for one in findings)
     return {
@@ -125,16 +124,10 @@ def _text(seconds: float) -> Any:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds)) if seconds else None
 
 
-def _problem(job: Any, every: float) -> str:
+def _problem(last: Optional[Mapping[str, Any]], every: float) -> str:
     """The reason why a job needs attention, or ""."""
-    if job is None:
+    if last is None:
         return "has never run"
-    if job["status"] != "ok":
-        return f"{job['status']}: {job['msg']}".rstrip(": ")
-    if not every:
-        return ""
-    if job["age_s"] is None:
-        return "the time of its last success is unknown"
-    if job["age_s"] <= every:
-        return ""
-    return f"late: last success {format_duration(job['age_s'])} ago, expected every {format_duration(every)}"
+    if last.get("status") != "ok":
+        return f"{last.get('status')}: {last.get('msg', '')}".rstrip(": ")
+    return late(last, every)

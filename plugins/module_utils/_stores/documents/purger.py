@@ -10,16 +10,14 @@ from typing import Any
 
 from ..._core.errors import TargetError
 from ..records.model import NO_RIGHTS, Info, Overtaken, Rights, key_of
-from ..records.purger import Batch, Key, Page, Relation, Removed, Row, name_of, pages_of, token_of
+from ..records.purger import Batch, Page, Relation, Removed, WithoutReferences, name_of, pages_of, token_of
 from .target import JsonTarget
 
 _TRIES = 3  # to replace a document that others write, too
 
 
-class JsonPurger(JsonTarget):
+class JsonPurger(WithoutReferences, JsonTarget):
     """A document from which records are removed."""
-
-    least_wait = 0.0
 
     def end_reading(self) -> bool:
         """Nothing: no writer waits for who reads a document, and one reading is of one document."""
@@ -31,23 +29,8 @@ class JsonPurger(JsonTarget):
     def identity_of(self, info: Info) -> str:
         return f"{self.identity}/{info.name}"
 
-    def tells_apart(self, info: Info) -> bool:
-        """Always: what is read was checked for equal keys."""
-        return True
-
-    def parts(self, info: Info) -> Sequence[Any]:
-        return [None]
-
     def pages(self, info: Info, wanted: Collection[str], part: Any = None) -> Iterator[Page]:
         return pages_of(info, self.chunks(info))
-
-    def children(self, relation: Relation, key: Key) -> list[Row]:
-        """None: a document has no foreign keys."""
-        return []
-
-    def foreign(self, info: Info) -> Sequence[str]:
-        """None, as well."""
-        return ()
 
     def remove(
         self, info: Info, relations: Sequence[Relation], batches: Iterable[Batch], action: str, max_wait: float
@@ -92,7 +75,3 @@ class JsonPurger(JsonTarget):
                 f"{self.path}: {info.name} has another key than when it was exported, or is gone.",
                 "Nothing was deleted from the document as it is now. Run again.",
             )
-
-    def finish(self, info: Info) -> Sequence[str]:
-        """Nothing: the new document has no free space."""
-        return ()

@@ -15,7 +15,7 @@ from ..._core.aws import Refused
 from ..._core.errors import TargetError
 from ..._core.tagged_json import decode as decode_json
 from ..records.model import Info, Record
-from ..records.purger import Batch, Item, Key, Page, Relation, Removed, Row, name_of, pages_of, token_of
+from ..records.purger import Batch, Item, Page, Relation, Removed, WithoutReferences, name_of, pages_of, token_of
 from .client import describe_failure
 from .editor import CHANGED, Condition, DynamodbEditor, key_text
 from .values import decode, encode
@@ -25,31 +25,14 @@ _ATTEMPTS = 10  # to put an item back while transactions of others have its key
 _PAUSE_S = 0.1
 
 
-class DynamodbPurger(DynamodbEditor):
+class DynamodbPurger(WithoutReferences, DynamodbEditor):
     """Tables from which items are removed."""
-
-    least_wait = 0.0
 
     def identity_of(self, info: Info) -> str:
         return f"{self.identity}/{self._native.table_name(info.name)}"
 
-    def tells_apart(self, info: Info) -> bool:
-        """Always: a table has a key."""
-        return True
-
-    def parts(self, info: Info) -> Sequence[Any]:
-        return [None]
-
     def pages(self, info: Info, wanted: Collection[str], part: Any = None) -> Iterator[Page]:
         return pages_of(info, self.chunks(info))
-
-    def children(self, relation: Relation, key: Key) -> list[Row]:
-        """None: a table has no foreign keys."""
-        return []
-
-    def foreign(self, info: Info) -> Sequence[str]:
-        """None, as well."""
-        return ()
 
     def remove(
         self, info: Info, relations: Sequence[Relation], batches: Iterable[Batch], action: str, max_wait: float
@@ -110,7 +93,3 @@ class DynamodbPurger(DynamodbEditor):
                 if exc.code != "TransactionConflictException" or attempt == _ATTEMPTS:
                     raise
             time.sleep(_PAUSE_S * attempt)
-
-    def finish(self, info: Info) -> Sequence[str]:
-        """Nothing."""
-        return ()

@@ -270,6 +270,28 @@ class Purger(TargetStore, Protocol):
         """Clean up after removals. Returns sentences on what could not be done."""
 
 
+class WithoutReferences:
+    """A part of purgers of stores without foreign keys, whose keys are exact, and that are read in one part."""
+
+    least_wait = 0.0
+
+    def tells_apart(self, info: Info) -> bool:
+        return True
+
+    def parts(self, info: Info) -> Sequence[Any]:
+        return [None]
+
+    def children(self, relation: Relation, key: Key) -> list[Row]:
+        return []
+
+    def foreign(self, info: Info) -> Sequence[str]:
+        return ()
+
+    def finish(self, info: Info) -> Sequence[str]:
+        """Nothing is left to clean up."""
+        return ()
+
+
 class Operations(Protocol):
     """What a store does in a transaction that keeps others from writing these records."""
 

@@ -17,7 +17,7 @@ from ..._core.errors import Cancelled, DamagedBackup, Day2Error, InvalidRequest,
 from ..._core.files import LEAST, need_space, os_errors
 from ..._core.pgbackrest import is_pgbackrest
 from ..._core.progress import Progress
-from ..._core.units import format_size
+from ..._core.units import format_size, plural
 from ..._repository.base import Repository
 from ..._repository.location import open_repository
 from ..._repository.manifest import Manifest, check_set_name
@@ -214,7 +214,8 @@ def plan(request: DrillRequest, progress: Progress, report: Report) -> Iterator[
 def _intended(ready: DrillPlan) -> str:
     """What a run would do, as the end of a sentence."""
     probe, canary = ready.request.probe, ready.request.canary
-    steps = [f"restore {format_size(ready.manifest.size)} of {len(ready.manifest.sources)} stores", "compare it"]
+    stores = plural(len(ready.manifest.sources), "store")
+    steps = [f"restore {format_size(ready.manifest.size)} of {stores}", "compare it"]
     steps += [f"probe it with {probe.describe()}"] if probe else []
     steps += ["read the canary"] if canary else []
     if ready.damaging:
