@@ -52,6 +52,11 @@ for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:  # Pyth
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 signal.pthread_sigmask(signal.SIG_SETMASK, ())
 os.umask(0o022)
+# Nor are servers, proxies, keys and languages that the shell names meant for these tests.
+for name in list(os.environ):
+    if re.match("(PG|AWS_|RCLONE_|RESTIC_|BORG_|LC_|TZ$|LANGUAGE$|.*_proxy$)", name, re.IGNORECASE):
+        del os.environ[name]
+os.environ["LANG"] = "C.UTF-8"
 link_collection()
 sys.path.insert(0, str(COLLECTIONS))
 sys.path.insert(0, str(ROOT))  # tests.services
