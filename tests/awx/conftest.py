@@ -20,6 +20,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from controller import AWX, ROOT, Controller, recorded
 
+from tests.services.manual import script
+
 HOST = "app1"
 
 
@@ -34,23 +36,16 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def calls(shared: Path) -> list[dict[str, Any]]:
-    """What awx/configure.yml creates."""
+    """What awx/configure.yml creates, as the manual calls it."""
     if not (AWX / ".stamp").exists():
         pytest.fail("the collection awx.awx is missing: dev/run awx gets it", pytrace=False)
     kept = shared / "calls.json"
     with (shared / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
-            kept.write_text(json.dumps(recorded(shared / "configured", *SETTINGS)))
+            kept.write_text(json.dumps(recorded(shared / "configured", script("AWX.md", "awx/configure.yml"))))
     found: list[dict[str, Any]] = json.loads(kept.read_text())
     return found
-
-
-SETTINGS = (
-    *("-e", "configure_project_url=https://git.example.com/ops.git", "-e", "configure_project_branch=0.1.0"),
-    *("-e", "configure_execution_environment=day2", "-e", "configure_image=registry.example.com/day2:0.1.0"),
-    *("-e", '{"configure_credentials": ["ssh", "backups"]}'),
-)
 
 
 class Application:

@@ -21,22 +21,23 @@ ROOT = Path(__file__).resolve().parents[2]
 COLLECTIONS = ROOT / ".cache" / "collections"
 AWX = ROOT / ".cache" / "awx"
 PREFIX = "day2 "
+CONFIGURE = "ansible-playbook awx/configure.yml -e configure_inventory=fleet"
 
 
-def recorded(directory: Path, *options: str) -> list[dict[str, Any]]:
+def recorded(directory: Path, command: str) -> list[dict[str, Any]]:
     """The module and the arguments of each call of awx/configure.yml, which the specs of the module accept."""
-    ended = configure(directory, *options)
+    ended = configure(directory, command)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return [json.loads(line) for line in (directory / "recorded").read_text().splitlines()]
 
 
-def configure(directory: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run awx/configure.yml without AWX."""
+def configure(directory: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """Run awx/configure.yml without AWX, by a command line."""
     _stand_in(AWX / "ansible_collections" / "awx" / "awx", directory / "ansible_collections" / "awx" / "awx")
     log = directory / "recorded"
     log.unlink(missing_ok=True)
     return subprocess.run(
-        [*("ansible-playbook", "-i", "localhost,", "awx/configure.yml", "-e", "configure_inventory=fleet"), *options],
+        ["bash", "-euc", command],
         env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": f"{directory}:{COLLECTIONS}", "DAY2_RECORDED": str(log)},
         cwd=ROOT,
         check=False,

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from controller import PREFIX, ROOT, configure, of_kind
+from controller import CONFIGURE, PREFIX, ROOT, configure, of_kind
 from jinja2 import Environment, meta
 
 Calls = list[dict[str, Any]]
@@ -156,7 +156,7 @@ def test_injected_variables_are_documented(variable: str) -> None:
 
 
 def test_settings_are_checked(tmp_path: Path) -> None:
-    ended = configure(tmp_path, "-e", "configure_schedules=off")
+    ended = configure(tmp_path, f"{CONFIGURE} -e configure_schedules=off")
     assert ended.returncode == 2
     assert "Set configure_inventory to the name" in ended.stdout + ended.stderr
 

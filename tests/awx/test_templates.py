@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import yaml
 from conftest import HOST, Application
-from controller import ROOT, Controller, of_kind, recorded
+from controller import CONFIGURE, ROOT, Controller, of_kind, recorded
 
 from tests.services.redis import redis
 
@@ -147,7 +147,7 @@ def test_rotation_of_logs(controller: Controller, application: Application) -> N
 def test_start_and_stop(calls: list[dict[str, Any]], tmp_path: Path) -> None:
     """Schedules are switched on and off."""
     assert {one["enabled"] for one in of_kind(calls, "schedule").values()} == {True}
-    stopped = recorded(tmp_path, "-e", "configure_schedules=disabled")
+    stopped = recorded(tmp_path, f"{CONFIGURE} -e configure_schedules=disabled")
     assert {one["enabled"] for one in of_kind(stopped, "schedule").values()} == {False}
     assert set(of_kind(stopped, "schedule")) == set(of_kind(calls, "schedule"))
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def block(page: str, part: str, places: Mapping[str, str]) -> str:
+def block(page: str, part: str, places: Mapping[str, str] = MappingProxyType({})) -> str:
     """The one block of a page with this part. Its paths are replaced by those of the test; each must occur."""
     text = (DOCS / page).read_text(encoding="utf-8")
     (found,) = (one for _language, one in BLOCK.findall(text) if part in one)
@@ -22,6 +23,7 @@ def block(page: str, part: str, places: Mapping[str, str]) -> str:
     return re.sub(anywhere, lambda place: places[place[0]], found) if places else found
 
 
-def script(page: str, part: str, places: Mapping[str, str]) -> str:
+def script(page: str, part: str, places: Mapping[str, str] = MappingProxyType({})) -> str:
     """The same of a block of a console: its command lines, for bash."""
-    return "".join(f"{line[2:]}\n" for line in block(page, part, places).splitlines() if line[:2] in ("$ ", "# "))
+    lines = block(page, part, places).replace("\\\n", "").splitlines()
+    return "".join(f"{line[2:]}\n" for line in lines if line[:2] in ("$ ", "# "))

@@ -4,7 +4,7 @@
 """The manual. Each of its blocks is run, or read.
 
 - Tutorials and guides are typed by the target `manual`.
-- Blocks of other pages are run by unit tests (`script` and `block` of tests/services/manual.py).
+- Blocks of other pages are run by unit tests and tests/awx (`script` and `block` of tests/services/manual.py).
 - All YAML is read: options of tasks, variables of roles and parts of them are those that exist (`Reader`).
 - All other command lines are read, too (`test_commands_are_right`), and ELSEWHERE says why they are not run.
 """
@@ -55,7 +55,6 @@ ELSEWHERE = {
     r"^make (demo|test)": "make test runs this file. Nothing runs the demo; ansible-lint reads it",
     r"^ansible-galaxy collection build": "the step galaxy builds and installs the collection",
     r"apt-get install|-m venv|pip install|^ansible-galaxy collection install": "what the machine of the target has",
-    r"^export CONTROLLER_HOST=|^ansible-playbook awx/configure.yml": "AWX. tests/awx apply the definitions",
     r"^(podman|kubectl|docker) ": "a cluster. test_containers.py runs the jobs, the step schemas reads files",
     r"^rclone sync fleet:|^ansible-playbook day2.ops.fleet_status": "a fleet. The target jobs reads summaries",
     r"^(day2|systemctl|journalctl) ": "root and systemd. The scenario schedule of molecule",
@@ -117,7 +116,7 @@ def commands(text: str) -> list[str]:
 def run_by_unit_tests() -> set[tuple[str, str]]:
     """Pages, and parts of the blocks that unit tests run."""
     calls = re.compile(r'\b(?:script|block)\("([^"]+)", "([^"]+)"')
-    paths = (ROOT / "tests" / "unit").rglob("test_*.py")
+    paths = [*(ROOT / "tests" / "unit").rglob("test_*.py"), *(ROOT / "tests" / "awx").glob("*.py")]
     return {
         (f"docs/{page}", part.encode().decode("unicode_escape"))
         for path in paths
