@@ -20,7 +20,8 @@ description:
     copy must have the first one, and not the second one.
   - What was restored is compared with the backup. SQLite databases are checked in full, with their foreign keys, and
     opened by a writer. Databases of PostgreSQL have the same digests, valid indexes and no sequence that is behind its
-    column. Of trees, owners and modes are compared as far as the user can set them. Then O(probe) is run.
+    column. Of trees, owners and modes are compared as far as the user can set them. Of tables that AWS has restored from its own
+    backups, keys and settings are compared and all items are read, but their content cannot be compared. Then O(probe) is run.
   - The verdict is V(pass), V(fail) (the backup cannot be restored, or the restored data is not as it should be), or
     V(inconclusive) (the drill was not possible, for example because of missing space or a missing program, which says
     nothing about the backup). The task fails with V(fail), and unless O(fail_on=fail) with V(inconclusive).
@@ -162,6 +163,9 @@ options:
       session_token:
         description: For AWS, the token of temporary credentials.
         type: str
+      overrides:
+        description: For DynamoDB and a backup that was made with C(method=native), as in O(day2.ops.restore#module:target.overrides).
+        type: dict
       throttle_timeout:
         description: For AWS, how long to retry while throttled.
         type: str

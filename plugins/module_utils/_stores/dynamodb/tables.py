@@ -73,14 +73,19 @@ def find_table(client: Client, name: str, kind: type[Day2Error] = SourceError) -
     return _table(document)
 
 
-def _table(document: Mapping[str, Any]) -> Table:
+def key_of(document: Mapping[str, Any]) -> tuple[KeyField, ...]:
+    """The key of a table as DescribeTable returns it, or as CreateTable takes it."""
     types = {one["AttributeName"]: one["AttributeType"] for one in document["AttributeDefinitions"]}
     # The partition key comes first, whatever the server's order.
     schema = sorted(document["KeySchema"], key=lambda one: str(one["KeyType"]))
+    return tuple(KeyField(one["AttributeName"], types[one["AttributeName"]]) for one in schema)
+
+
+def _table(document: Mapping[str, Any]) -> Table:
     indexes = [*document.get("GlobalSecondaryIndexes", ()), *document.get("LocalSecondaryIndexes", ())]
     return Table(
         document["TableName"],
-        tuple(KeyField(one["AttributeName"], types[one["AttributeName"]]) for one in schema),
+        key_of(document),
         document["TableStatus"],
         tuple(sorted(one["IndexName"] for one in indexes)),
         int(document.get("TableSizeBytes") or 0),

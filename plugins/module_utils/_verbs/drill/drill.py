@@ -17,6 +17,7 @@ from ..._core.errors import Cancelled, DamagedBackup, Day2Error, InvalidRequest,
 from ..._core.files import LEAST, need_space, os_errors
 from ..._core.pgbackrest import is_pgbackrest
 from ..._core.progress import Progress
+from ..._core.scratch import scratch_directory
 from ..._core.units import format_size, plural
 from ..._repository.base import Repository
 from ..._repository.location import open_repository
@@ -35,6 +36,7 @@ from .notes import remove_left as remove_left_elsewhere
 from .notes import thrown_away
 from .outcome import FAIL, INCONCLUSIVE, PROBE, RESTORE, VERIFY, Report, Unsound, result_of
 from .place import check_apart, checked_base, drill_directory, remove_left
+from .prefixes import NATIVE
 from .probe import Locations, Probe, check_probe, probe_from, run_probe
 from .record import record
 from .targets import ARGUMENTS as TARGET
@@ -160,6 +162,7 @@ def _drilled(report: Report, params: Mapping[str, Any], check: bool, progress: P
             report.warnings += remove_left(request.base)
         with plan(request, progress, report) as ready:
             if check:
+                _foresee(ready, progress)
                 report.path = request.base
                 report.reason = _intended(ready)
             else:
@@ -209,6 +212,21 @@ def plan(request: DrillRequest, progress: Progress, report: Report) -> Iterator[
             return
         damaging: Any = Damaging(source, manifest)
         yield DrillPlan(request, (damaging, name, manifest), damaging)
+
+
+def _foresee(ready: DrillPlan, progress: Progress) -> None:
+    """Ask AWS about a backup that it keeps: what is stored here only refers to it. Raises Day2Error."""
+    targets = targets_of(ready.manifest, ready.request.base, ready.request.servers)
+    if ready.damaging or not any(map(_is_reference, targets)):
+        return
+    with scratch_directory() as directory:
+        request = _request(ready, targets, directory, "restore")
+        with restore.plan(request, True, progress, ready.found):
+            pass
+
+
+def _is_reference(target: Target) -> bool:
+    return bool(target.part.details.get("references"))
 
 
 def _intended(ready: DrillPlan) -> str:
@@ -296,9 +314,9 @@ def _verify(ready: DrillPlan, targets: list[Target], directory: str, progress: P
             differing = [step.entry.name for step in again.changes]
             if differing:
                 raise Unsound(f"What was restored differs from the backup: {', '.join(differing)}.")
-    imported = [one.part.name for one in targets if one.part.details.get("references")]
-    if len(imported) < len(targets):
+    if not all(map(_is_reference, targets)):
         report.checks.append("what was restored equals the backup")
+    imported = [one.part.name for one in targets if _is_reference(one) and one.part.parameters.get("method") != NATIVE]
     report.checks += [
         f"{name}: AWS has imported as many items as the export has, and their content was not compared"
         for name in imported

@@ -11,18 +11,21 @@ from typing import Any, NamedTuple
 from ..._core.errors import InvalidRequest, TargetError
 from ..._repository.manifest import SourcePart
 from ..._stores.dynamodb.backup.options import OPTIONS as OF_DYNAMODB
+from ..._stores.dynamodb.backup.options import RESTORE_OPTIONS
 from ..._stores.registry import open_store
 from ..._stores.ssm.options import OPTIONS as OF_SSM
 from ..snapshots import NamedStore
 from . import notes
 
 DYNAMODB, SSM = "dynamodb", "ssm"
+NATIVE = "native"  # the method of backups that AWS keeps
 # What would name what exists, or is for backups.
 _OTHERS = {"prefix", "tables", "include", "exclude", "with_secrets", "method", "recovery_period", "export_to"}
 _OTHERS |= {"full_every", "read_twice"}
 OPTIONS: dict[str, Any] = {
     **{name: one for name, one in {**OF_DYNAMODB, **OF_SSM}.items() if name not in _OTHERS},
     "s3_endpoint_url": {"type": "str"},
+    "overrides": RESTORE_OPTIONS["overrides"],
 }
 
 
@@ -40,10 +43,9 @@ def prefixed(part: SourcePart, given: Mapping[str, Any]) -> Prefixed:
 
     :param given: the options of the server.
     """
-    if part.parameters.get("method") == "native":
+    if given.get("overrides") and part.parameters.get("method") != NATIVE:
         raise InvalidRequest(
-            f"Part {part.name} of the backup refers to one that AWS keeps, which can't be drilled.",
-            "Drill backups that were made with method=export or s3_export.",
+            f"overrides of targets are only possible for a backup that was made with method={NATIVE}.", "Omit them."
         )
     name = notes.new_name()
     options = {key: value for key, value in given.items() if value is not None and key != "name"}
@@ -80,11 +82,16 @@ class _Tables:
         from ..._stores.dynamodb.backup.settings import unprotect  # only here: see _stores/registry.py
         from ..._stores.dynamodb.tables import drop_table, find_table
 
-        found = self._names(name)
+        found, making = self._names(name), []
         for table in found:
             existing = find_table(self._store.client, table, TargetError)
+            if existing is not None and existing.status == "CREATING":
+                making.append(table)
+                continue
             if existing is not None and existing.described.get("DeletionProtectionEnabled"):
                 unprotect(self._store.client, table)
+            drop_table(self._store.client, table)
+        for table in making:  # last, as AWS removes none that it is making, which can take hours
             drop_table(self._store.client, table)
         return bool(found)
 

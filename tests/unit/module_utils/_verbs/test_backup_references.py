@@ -18,6 +18,7 @@ from typing import Any, Callable
 import boto3
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._core import host_state
 from ansible_collections.day2.ops.plugins.module_utils._core.aws import Refused
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     Cancelled,
@@ -33,6 +34,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.progress import Pro
 from ansible_collections.day2.ops.plugins.module_utils._repository.directory import DirectoryRepository
 from ansible_collections.day2.ops.plugins.module_utils._repository.directory_staging import DirectoryStaging
 from ansible_collections.day2.ops.plugins.module_utils._repository.manifest import parse
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb import tables
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.backup.native import NativeBackups
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.backup.references import references_of
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.backup.settings import (
@@ -306,6 +308,95 @@ def test_a_restore_makes_new_tables_with_their_settings(account: Account) -> Non
         again = account.restore(check=check)
         assert not again["changed"]
         assert any("was not looked at" in one for one in again["warnings"])
+
+
+class Drills:
+    """Drills of the backups that AWS keeps, of an account. `tables` are those that it has."""
+
+    def __init__(self, account: Account, root: Path) -> None:
+        self._account, self._root = account, root
+
+    @property
+    def tables(self) -> dict[str, list[int]]:
+        return {name: self._account.items(name) for name in self._account.boto.list_tables()["TableNames"]}
+
+    def __call__(self, check: bool = False, **params: Any) -> dict[str, Any]:
+        target = self._account.store(**params.pop("options", {}))
+        del target["prefix"]
+        return self._account.run("restore_drill", check, targets=[target], scratch=str(self._root), **params)
+
+
+@pytest.fixture
+def drilled(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Drills:
+    monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / "state"))
+    return Drills(account, tmp_path)
+
+
+@pytest.mark.usefixtures("told_origins")
+def test_what_aws_keeps_is_drilled_in_tables_of_its_own(
+    account: Account, drilled: Drills, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    units = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
+    account.create("things", BillingMode="PROVISIONED", ProvisionedThroughput=units, DeletionProtectionEnabled=True)
+    account.create("others", 0)
+    (reference, _other) = account.backup()["backup"]["sources"][0]["references"]
+    account.put("things", 7)
+    before = drilled.tables
+    checked = drilled(check=True)
+    assert (checked["drill"]["verdict"], "Would drill app/" in checked["msg"]) == (None, True), checked["msg"]
+    with pytest.raises(InvalidRequest, match="Nonsense"):
+        drilled(check=True, options={"overrides": {"Nonsense": 1}})
+    probe = ["sh", "-c", 'case "$DAY2_DRILL_PREFIX" in day2_drill_????????????????_) ;; *) false; esac']
+    done = drilled(probe=probe, options={"overrides": {"BillingModeOverride": "PAY_PER_REQUEST"}})
+    assert done["drill"]["verdict"] == "pass", done["msg"]
+    assert list(done["drill"]["stages"]) == ["restore", "verify", "probe"]
+    assert done["drill"]["rto_s"] == pytest.approx(sum(done["drill"]["stages"].values()))
+    assert "2 tables, whose keys equal the backup and whose 3 items can be read" in done["msg"]
+    assert any("billing mode" in one for one in done["warnings"])
+    assert drilled(negative=True)["drill"]["verdict"] == "pass"
+    real = Client.ask
+
+    def ask(self: Any, operation: str, **arguments: Any) -> Any:
+        """The server restores well: what it says of the key of the new tables is changed."""
+        answer = real(self, operation, **arguments)
+        if operation == "describe_table" and arguments["TableName"].startswith("day2_drill_"):
+            answer["Table"]["AttributeDefinitions"][0]["AttributeType"] = "N"
+        return answer
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Client, "ask", ask)
+        told = drilled()["drill"]
+    assert (told["verdict"], "with another key" in str(told["reason"])) == ("fail", True), told
+    account.boto.delete_backup(BackupArn=reference["arn"])
+    for check in (True, False):
+        told = drilled(check=check)["drill"]
+        assert (told["verdict"], f"{reference['arn']} does not exist" in told["reason"]) == ("fail", True), told
+    assert drilled.tables == before
+
+
+@pytest.mark.usefixtures("told_origins")
+def test_the_next_drill_removes_what_aws_was_still_making(
+    account: Account, drilled: Drills, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.create("things")
+    account.backup()
+    before = drilled.tables
+
+    def creating(answer: Any) -> None:
+        if answer["Table"]["TableName"].startswith("day2_drill_"):
+            answer["Table"]["TableStatus"] = "CREATING"
+
+    with monkeypatch.context() as patched:
+        _Stopped("describe_table", creating, patched)
+        patched.setattr(tables, "_MAKING", 0.0)
+        done = drilled()
+    assert (done["drill"]["verdict"], "can't be stopped" in done["msg"]) == ("inconclusive", True), done["msg"]
+    assert any("The next drill on this server removes what is left" in one for one in done["warnings"])
+    assert len(drilled.tables) == len(before) + 1
+    done = drilled()
+    assert done["drill"]["verdict"] == "pass", done["msg"]
+    assert any("had left, was removed" in one for one in done["warnings"])
+    assert drilled.tables == before
 
 
 def test_a_table_that_exists_is_not_touched(account: Account) -> None:

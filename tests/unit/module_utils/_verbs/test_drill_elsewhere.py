@@ -13,6 +13,7 @@ import boto3
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core import host_state
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
 from ansible_collections.day2.ops.plugins.module_utils._verbs.drill import drill, notes
 from tests.services.repositories import KINDS
 from tests.unit.module_utils._stores.conftest import ssm_url
@@ -72,6 +73,8 @@ def tables(dynoxide_url: str) -> Iterator[Tables]:
 def test_tables_of_a_drill_have_a_prefix_of_their_own(lab: Lab, tables: Tables) -> None:
     lab.backup({**tables.options, "prefix": "drilled_"})
     before = tables.all()
+    with pytest.raises(InvalidRequest, match="only possible for a backup that was made with method=native"):
+        lab.drill(check=True, targets=[{**tables.options, "overrides": {"BillingModeOverride": "PAY_PER_REQUEST"}}])
     result = lab.drill(
         targets=[tables.options], probe=["sh", "-c", 'case "$DAY2_DRILL_PREFIX" in day2_drill_*_) ;; *) false; esac']
     )
