@@ -58,7 +58,9 @@ def parse(mountinfo: bytes) -> list[Mount]:
 
 
 def _unescaped(field: bytes) -> str:
-    return os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), field))
+    if b"\\" in field:  # hardly ever, and a machine of containers has thousands of mounts
+        field = re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), field)
+    return os.fsdecode(field)
 
 
 def mount_points() -> list[str]:
