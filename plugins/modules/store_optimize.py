@@ -14,9 +14,9 @@ author:
 description:
   - Releases free space, renews statistics and builds half empty indexes anew, where it is worth it, and reports sizes
     before and after.
-  - For SQLite, runs C(VACUUM) if enough of the database is free space, C(ANALYZE) on tables without statistics or whose
-    number of records has doubled or halved since, and changes settings that are stored in the file. Free space is measured
-    in all pages (C(dbstat)), as the free list of SQLite does not contain the space within pages.
+  - For SQLite, runs C(VACUUM) if enough of the database is free space, C(ANALYZE) on tables without statistics, whose
+    number of records has doubled or halved since, or that have a new index, and changes settings that are stored in the
+    file. Free space is measured in all pages (C(dbstat)), as the free list of SQLite does not contain the space within pages.
   - C(VACUUM) of SQLite locks writers out until it ends, and readers, too, unless the database is in WAL mode. So it is
     refused while another process has the database open, unless O(window) is set. It is also refused if the predicted time
     does not fit into the window or O(time_limit), or if its temporary file and journal do not fit on the disk.

@@ -6,27 +6,37 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.tables_store import DynamodbTables
+from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.values import KeyField
 from ansible_collections.day2.ops.tests.faults.support import run, run_with, spread, steps
 from ansible_collections.day2.ops.tests.faults.verb import run_verb
 from tests.conftest import TIMES
+from tests.services.dynamodb import options
+from tests.services.dynamodb_fixtures import dynoxide_url
 from tests.services.stores import schema
+from tests.services.throttle_proxy import killed_at_call, proxy
+
+__all__ = ["dynoxide_url"]
 
 COUNT = 3000
 KILLS = 10 * TIMES
 OLD, NEW = "2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
+OTHERS = {"others": {"a": {"x": 1}}, "version": 3}  # of the document
 
 
 @contextlib.contextmanager
@@ -44,8 +54,15 @@ def opened(store: dict[str, Any]) -> Iterator[Any]:
         yield connection
 
 
+def event(number: int) -> dict[str, Any]:
+    return {"id": number, "at": OLD if number % 7 else NEW, "note": f"note {number}"}
+
+
 def make(store: dict[str, Any], mode: str, count: int) -> None:
-    """A table in which every seventh record is new."""
+    """A collection in which every seventh record is new."""
+    if store["type"] == "json":
+        Path(store["path"]).write_text(json.dumps({"events": list(map(event, range(1, count + 1))), **OTHERS}))
+        return
     if store["type"] == "sqlite":
         path = Path(store["path"])
         for one in path.parent.glob(path.name + "*"):
@@ -64,6 +81,12 @@ def fill(store: dict[str, Any], first: int, count: int) -> None:
 
 
 def ids(store: dict[str, Any]) -> list[int]:
+    if store["type"] == "json":
+        document = json.loads(Path(store["path"]).read_text())
+        events = document.pop("events")
+        assert document == OTHERS
+        assert all(one == event(one["id"]) for one in events)
+        return [one["id"] for one in events]
     with opened(store) as database:
         return [row[0] for row in database.execute("SELECT id FROM events ORDER BY id").fetchall()]
 
@@ -82,6 +105,7 @@ def params_of(store: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
         "max_wait": "60ms",
         "repository": str(tmp_path / "backups"),
         "name": "events",
+        **({"key": ["id"]} if store["type"] == "json" else {}),
     }
 
 
@@ -194,11 +218,15 @@ def test_kills_beside_an_application(mode: str, tmp_path: Path, request: pytest.
     assert not list((tmp_path / "state").glob("purge/*"))
 
 
-@pytest.mark.parametrize("fault", ["signal=KILL", "error=ENOSPC"])
-def test_a_fault_at_a_step(fault: str, tmp_path: Path) -> None:
-    store, repository = sqlite_in(tmp_path), tmp_path / "backups"
+@pytest.mark.parametrize(
+    ("kind", "fault"), [("sqlite", "signal=KILL"), ("sqlite", "error=ENOSPC"), ("json", "signal=KILL")]
+)
+def test_a_fault_at_a_step(kind: str, fault: str, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    store, repository = {"type": kind, "path": str(tmp_path / "data" / "events")}, tmp_path / "backups"
     params = params_of(store, tmp_path)
-    params.update(vacuum=True, window={"start": "2020-01-01T00:00:00Z", "end": NEW})
+    if kind == "sqlite":
+        params.update(vacuum=True, window={"start": "2020-01-01T00:00:00Z", "end": NEW})
     make(store, "wal", 70)
     met = 0
     for step in spread(steps("purge", params)):
@@ -215,4 +243,47 @@ def test_a_fault_at_a_step(fault: str, tmp_path: Path) -> None:
         assert sorted(notes) == [number for number in range(1, 71) if number % 7], step
         assert ids(store) == list(range(7, 71, 7)), step
         assert run("purge", params).result["changed"] is False
+        assert kind == "sqlite" or os.listdir(tmp_path / "data") == ["events"]
     assert met > 1
+
+
+def test_a_purge_of_dynamodb_that_is_killed_at_a_call(dynoxide_url: str, tmp_path: Path) -> None:
+    """Before and after the server does one of each kind of calls. Then the application changes some of what is left."""
+    with proxy(dynoxide_url) as server:
+        store = {"type": "dynamodb", **options(server.url, f"{tmp_path.name}.")}
+        params = {**params_of(store, tmp_path), "name": "events"}
+        tables = DynamodbTables(store)
+        tables.create_collection("events", [KeyField("id", "N")])
+        notes: dict[int, list[str]] = {}
+
+        def write(numbers: Iterable[int], word: str) -> None:
+            with tables.writer("events") as writer:
+                writer.put([{**event(number), "note": f"{word} {number}"} for number in numbers])
+                writer.flush()
+            for number in numbers:
+                notes.setdefault(number, []).append(f"{word} {number}")
+
+        def left() -> list[int]:
+            return sorted(one["id"] for page in tables.read("events") for one in page)
+
+        write(range(1, 71), "first")
+        server.bodies.clear()
+        assert run("purge", params).result["deleted"] == 60
+        calls = [operation for operation, _body in server.bodies]
+        old = [number for number in range(1, 71) if number % 7]
+        for operation, got in itertools.product(("Scan", "GetItem", "DeleteItem"), (False, True)):
+            # the server does not get calls with odd numbers
+            places = [at for at, one in enumerate(calls, 1) if one == operation and at % 2 != got]
+            write(old, f"before {operation}")
+            assert killed_at_call(server, places[len(places) // 2], lambda: run_verb("purge", params))
+            kept = left()
+            assert all(notes[number][-1] in exported(tmp_path / "backups")[number] for number in set(old) - set(kept))
+            write([number for number in kept if number % 7 == 1], f"after {operation}")
+            again = run("purge", params)  # it continues, and then exports and deletes what was changed meanwhile
+            assert again.status == 0, again.error
+            assert left() == list(range(7, 71, 7))
+            found = exported(tmp_path / "backups")
+            assert all(found[number][-1] == notes[number][-1] for number in old), (operation, got)
+            shutil.rmtree(tmp_path / "backups")
+        assert run("purge", params).result["changed"] is False
+    assert not list((tmp_path / "state").glob("purge/*"))

@@ -154,7 +154,9 @@ class JsonSource:
 
     def bytes_of(self, info: Info) -> int:
         document = self._document()
-        member = document.find(info.name) if document is not None else None
+        if document is None:
+            return 0
+        member = document.root if document.members is None else document.find(info.name)
         return member.end - member.start if member is not None else 0
 
     def cautions(self) -> list[str]:

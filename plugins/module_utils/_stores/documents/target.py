@@ -171,7 +171,9 @@ class JsonTarget(JsonSource):
                 f"{self.path} is a {document.root.kind}, not a mapping of collections.",
                 "Migrate to another document.",
             )
-        files.need_space(os.path.dirname(self.path), max(2 * size, files.LEAST), f"Migrating to {self.path}")
+        if size:  # the rest of the document is written anew, too
+            size += (info.st_size if info is not None else 0) + max(0, size - sum(map(self.bytes_of, infos)))
+        files.need_space(os.path.dirname(self.path), max(size, files.LEAST), f"Writing to {self.path}")
 
     def _stage(self) -> SqliteTarget:
         if self._staging is None:

@@ -21,6 +21,8 @@ from .values import DynamoSet, KeyField, Unstorable, decode, encode, key_json, k
 
 # It is not as it was read, or a transaction of another client is changing it.
 CHANGED = ("ConditionalCheckFailedException", "TransactionConflictException")
+_OPERATORS, _BYTES = 300, 4096  # of an expression, at most
+COMPARED = _OPERATORS // 2 - 1  # attributes, besides that of the key: each with a comparison and an AND
 
 
 class DynamodbEditor(DynamodbTarget):
@@ -100,13 +102,20 @@ class Condition:
         """The members of the call.
 
         :param assigned: values that an expression of the call names :n0, :n1 …
+        :raises Unstorable: there are too many attributes for one condition.
         """
         conditions = [f"attribute_exists({self.names[self._first]})"]
         conditions += [f"{self.names[name]} = :o{number}" for number, name in enumerate(self._expected)]
         conditions += [f"attribute_not_exists({self.names[name]})" for name in self._lacking]
+        text = " AND ".join(conditions)
+        if len(conditions) > COMPARED + 1 or len(text) > _BYTES:
+            raise Unstorable(
+                f"{len(conditions) - 1} attributes would have to be compared, and DynamoDB compares at most {COMPARED} "
+                f"in a condition of {_BYTES} bytes"
+            )
         used = {place: name for name, place in self.names.items() if name not in self._keys or name == self._first}
         found = {
-            "ConditionExpression": json.dumps(" AND ".join(conditions)).encode(),
+            "ConditionExpression": json.dumps(text).encode(),
             "ExpressionAttributeNames": json.dumps(used).encode(),
         }
         values = [
@@ -124,7 +133,7 @@ def _update(key: tuple[KeyField, ...], change: Change) -> dict[str, bytes]:
     old, new = change.old, change.new
     condition = Condition(key, old, [*new, *change.absent])
     names = condition.names
-    assigned = {name: _kept_kind(old.get(name), value) for name, value in new.items() if _differs(old, name, value)}
+    assigned = {name: _kept_kind(old.get(name), value) for name, value in new.items() if differs(old, name, value)}
     setting = ", ".join(f"{names[name]} = :n{number}" for number, name in enumerate(assigned))
     removing = ", ".join(names[name] for name in old if name not in new)
     update = " ".join(f"{word} {text}" for word, text in (("SET", setting), ("REMOVE", removing)) if text)
@@ -135,7 +144,8 @@ def _update(key: tuple[KeyField, ...], change: Change) -> dict[str, bytes]:
     }
 
 
-def _differs(old: Record, name: str, value: Any) -> bool:
+def differs(old: Record, name: str, value: Any) -> bool:
+    """Whether a record has another value of this name, or none."""
     return name not in old or canonical(old[name]) != canonical(value)
 
 

@@ -17,7 +17,7 @@ from ..._core.tagged_json import decode as decode_json
 from ..records.model import Info, Record
 from ..records.purger import Batch, Item, Page, Relation, Removed, WithoutReferences, name_of, pages_of, token_of
 from .client import describe_failure
-from .editor import CHANGED, Condition, DynamodbEditor, key_text
+from .editor import CHANGED, COMPARED, Condition, DynamodbEditor, differs, key_text
 from .values import decode, encode
 
 _THREADS = 8  # each waits for the network most of its time
@@ -59,23 +59,25 @@ class DynamodbPurger(WithoutReferences, DynamodbEditor):
     def _delete(self, info: Info, old: Record) -> bool:
         """Delete an item, if it still is as it was read. Returns whether it was."""
         key = self._key(info)
-        body = {"Key": key_text(key, old), **Condition(key, old).members(), "ReturnValues": b'"ALL_OLD"'}
+        compared = [name for name in old if name not in info.key][:COMPARED]
+        condition = Condition(key, {name: old[name] for name in (*info.key, *compared)})
+        body = {"Key": key_text(key, old), **condition.members(), "ReturnValues": b'"ALL_OLD"'}
         try:
             deleted = decode(self._call("DeleteItem", info, body).get("Attributes") or {})
         except Refused as exc:
             if exc.code not in CHANGED:
                 raise describe_failure(TargetError, f"Deleting from the table {info.name}", exc) from None
             return False
-        added = sorted(set(deleted) - set(old))
-        if not added:
+        written = {name for name, value in deleted.items() if differs(old, name, value)} | (old.keys() - deleted)
+        if not written:
             return True
         try:
-            self._put_back(info, deleted)  # no condition refuses attributes that are new
+            self._put_back(info, deleted)  # no condition sees attributes that are new, or compares hundreds
         except (Refused, TargetError) as exc:
             raise TargetError(
-                f"The item {name_of(info, old)} of the table {info.name} got {', '.join(added)} while it was deleted, "
-                f"and could not be put back: {exc}",
-                "The export has it without that. Write it again, and grant dynamodb:PutItem.",
+                f"The item {name_of(info, old)} of the table {info.name} was written while it was deleted "
+                f"({', '.join(sorted(written))}), and could not be put back: {exc}",
+                "The export has it as it was before. Write it again, and grant dynamodb:PutItem.",
             ) from None
         return False
 

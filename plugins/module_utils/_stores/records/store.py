@@ -110,7 +110,7 @@ class TargetStore(SourceStore, Protocol):
     def check_writable(self, infos: Sequence[Info], size: int, rights: Rights = NO_RIGHTS) -> None:
         """Whether these could be written; nothing is.
 
-        :param size: about how many bytes there will be more.
+        :param size: about how many bytes of records will be written.
         :param rights: see `Rights`; of those that exist.
         :raises TargetError, NoSpace: no.
         """

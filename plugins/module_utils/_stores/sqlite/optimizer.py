@@ -284,8 +284,12 @@ class _Planner:
         return ""
 
     def analyze(self, connection: sqlite3.Connection) -> None:
-        """ANALYZE of tables without statistics, or with those of another size."""
-        known = _statistics(connection)
+        """ANALYZE of tables without statistics, or with those of another size, or with an index that has none.
+
+        `PRAGMA optimize` does not decide: before SQLite 3.46, it only knows tables of which its own connection has run
+        queries, and since then it takes the lock of writers even to list what it would do.
+        """
+        known, indexes = _statistics(connection)
         ordinary = {table.name for table in tables(connection) if not table.module}
         for one in self._before.get("collections"):
             name, records = one.get("name"), one.get("records")
@@ -297,7 +301,10 @@ class _Planner:
             elif not then / 2 <= records <= then * 2 and records <= _LARGE:
                 reason = f"it had {plural(then, 'record')} when it was analyzed, and has {records}"
             else:
-                continue
+                new = sorted(_indexes(connection, name) - indexes)
+                if not new:
+                    continue
+                reason = f"the index {new[0]} has no statistics"
             self.steps.append(OptimizeStep(ANALYZE, name, reason, 0.1 + min(records, _LARGE) / _ROWS))
 
 
@@ -317,16 +324,24 @@ def _connected(path: str, mode: str) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def _statistics(connection: sqlite3.Connection) -> dict[str, int]:
-    """The number of records of each table when it was analyzed."""
+def _statistics(connection: sqlite3.Connection) -> tuple[dict[str, int], set[str]]:
+    """The number of records of each table when it was analyzed, and the indexes that were."""
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'").fetchone():
-        return {}
+        return {}, set()
     found: dict[str, int] = {}
-    for table, words in connection.execute("SELECT tbl, stat FROM sqlite_stat1").fetchall():
+    indexes = set()
+    for table, index, words in connection.execute("SELECT tbl, idx, stat FROM sqlite_stat1").fetchall():
+        indexes.add(index)
         first = str(words).split(" ", maxsplit=1)[0]
         if first.isdigit():  # partial indexes have fewer
             found[table] = max(found.get(table, 0), int(first))
-    return found
+    return found, indexes
+
+
+def _indexes(connection: sqlite3.Connection, table: str) -> set[str]:
+    """The indexes that a table got by CREATE INDEX, but no partial ones: while empty, they have no statistics."""
+    rows = connection.execute(f"PRAGMA index_list({identifier(table)})").fetchall()
+    return {name for _number, name, _unique, origin, partial in rows if origin == "c" and not partial}
 
 
 def _unkeyed(connection: sqlite3.Connection) -> list[str]:

@@ -132,7 +132,7 @@ class SqliteTarget(SqliteSource):
         files.check_writable_parent(self.path)
         if os.path.exists(self.path) and not os.access(self.path, os.W_OK):
             raise TargetError(f"{self.path} is not writable.")
-        files.need_space(os.path.dirname(self.path), max(size, files.LEAST), f"Migrating to {self.path}")
+        files.need_space(os.path.dirname(self.path), max(size, files.LEAST), f"Writing to {self.path}")
         sql_schema.check_collisions(infos, fold)
         connection = self._open_reader()
         if connection is not None:

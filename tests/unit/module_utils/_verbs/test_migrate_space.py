@@ -62,7 +62,7 @@ def source(request: pytest.FixtureRequest, stores: Stores) -> Store:
 def test_what_does_not_fit_is_told_before_anything_is_written(source: Store, small: Path, target: str) -> None:
     wanted = {"type": target, "path": str(small / "target")}
     for check in (True, False):
-        with pytest.raises(NoSpace, match="Migrating to .* needs [0-9]+ bytes in .*Nothing was changed"):
+        with pytest.raises(NoSpace, match="Writing to .* needs [0-9]+ bytes in .*Nothing was changed"):
             run(check, source=source, target=wanted)
     assert list(small.iterdir()) == []
     four_steps(source, wanted, only=["hosts"])

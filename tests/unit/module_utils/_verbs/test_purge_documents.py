@@ -14,7 +14,7 @@ from typing import Any, Callable
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.aws import Refused
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled, Day2Error, TargetError
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled, Day2Error, NoSpace, TargetError
 from ansible_collections.day2.ops.plugins.module_utils._core.tagged_json import decode, encode
 from ansible_collections.day2.ops.plugins.module_utils._stores.documents.purger import JsonPurger
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.purger import DynamodbPurger
@@ -251,6 +251,26 @@ def test_a_document_that_is_replaced_all_the_time(run: Purge, events: Events, mo
     assert [one for one in os.listdir(Path(store["path"]).parent) if one.startswith(".day2")] == []
 
 
+@pytest.mark.once
+def test_a_document_for_which_there_is_no_space_twice(run: Purge, events: Events, tmp_path: Path) -> None:
+    """Its other collections count, too."""
+    small = tmp_path / "small"
+    small.mkdir()
+    store = {**events("mapping"), "path": str(small / "events.json")}
+    document = {**json.loads((tmp_path / "events.json").read_text()), "others": {"a": {"x": "y" * (2 << 20)}}}
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(small)], check=True)
+    try:
+        Path(store["path"]).write_text(json.dumps(document))
+        for check in (True, False):
+            with pytest.raises(NoSpace, match=r"Writing to .* needs 2[0-9]{6} bytes .*Nothing was changed"):
+                run(store, check)
+        assert os.listdir(small) == ["events.json"]
+        subprocess.run(["mount", "-o", "remount,size=6m", str(small)], check=True)
+        assert run(store)["deleted"] == 10
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
 def test_a_list_whose_places_have_moved(run: Purge, events: Events, meanwhile: Any) -> None:
     store = events("list")
     meanwhile(lambda: remove(store, 2))
@@ -265,15 +285,18 @@ def test_a_collection_that_is_another_one_meanwhile(run: Purge, events: Events, 
         run(store)
 
 
-def test_an_item_that_gets_an_attribute_while_it_is_deleted_is_put_back(
-    run: Purge, events: Events, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("width", [0, 400])
+def test_an_item_that_is_written_unseen_while_it_is_deleted_is_put_back(
+    width: int, run: Purge, events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """An attribute is new, or one of so many that no condition compares it."""
     store = events("dynamodb")
     delete = DynamodbPurger._delete
+    change(store, [3, 5], **{f"a{number}": number for number in range(width)})
 
     def deleted(self: DynamodbPurger, info: Any, old: Any) -> bool:
         if old["id"] == "e005":
-            change(store, [5], late=True)
+            change(store, [5], **{[name for name in old if name != "id"][-1] if width else "late": True})
         return delete(self, info, old)
 
     with monkeypatch.context() as patch:
@@ -312,7 +335,8 @@ def test_an_item_that_cannot_be_put_back_is_named(run: Purge, events: Events, mo
     store = events("dynamodb")
     refusing(monkeypatch, store, "AccessDeniedException", 1)
     with pytest.raises(
-        TargetError, match=r'item \["e005"\] of the table .* got late while it was deleted.*said why.*PutItem'
+        TargetError,
+        match=r'item \["e005"\] of the table .* was written while it was deleted \(late\).*said why.*PutItem',
     ):
         run(store)
 

@@ -124,6 +124,21 @@ def test_an_item_of_dynamodb_that_got_a_field_meanwhile(stores: Stores, tmp_path
         assert editor.change(info, changes) == [{"_key": "b", "v": 1}]
 
 
+def test_an_item_of_dynamodb_with_too_many_attributes_to_compare(stores: Stores, tmp_path: Path) -> None:
+    store = stores("dynamodb")
+    document = tmp_path / "requests.json"
+    sizes = {"a": 148, "b": 149, "c": 1}
+    document.write_text(
+        json.dumps({"requests": {key: dict.fromkeys(map(str, range(n)), 1) for key, n in sizes.items()}})
+    )
+    migrate(source={"type": "json", "path": str(document)}, target=store, safety_backup=False)
+    for check in (True, False):
+        result = failed(store, check, set={"new": 2}, batch_size=1, safety_backup=False)
+        assert result["updated"] == 2
+        (error,) = result["errors"]
+        assert "record _key=b can't be written: 150 attributes would have to be compared" in error["error"]
+
+
 def test_a_batch_of_dynamodb_that_fails_halfway_counts_what_it_has_written(stores: Stores, tmp_path: Path) -> None:
     store = stores("dynamodb")
     document = tmp_path / "requests.json"

@@ -236,6 +236,10 @@ def test_tables_are_analyzed_again_when_they_have_another_size(database: Store) 
     sql(database, f"DELETE FROM log WHERE id > {ROWS // 8}")
     again = four_steps(database, **params)
     assert again["steps"][0]["reason"] == f"it had {ROWS // 2} records when it was analyzed, and has {ROWS // 16}"
+    sql(database, "CREATE INDEX missing ON log (note) WHERE note IS NULL")
+    assert run(database, **params)["changed"] is False
+    sql(database, "CREATE INDEX notes ON log (note)")
+    assert four_steps(database, **params)["steps"][0]["reason"] == "the index notes has no statistics"
 
 
 def test_new_row_ids_need_a_safety_backup(tmp_path: Path) -> None:
