@@ -143,5 +143,4 @@ def _as_user_of_the_task() -> Iterator[None]:
     try:
         yield
     finally:
-        if os.geteuid() != effective:
-            os.seteuid(effective)
+        os.seteuid(effective)

@@ -113,7 +113,7 @@ class _Writer:
 
     def _compress(self, data: bytes, directive: int) -> None:
         given = _Given(data, len(data), 0)
-        got = _Got(ctypes.addressof(self._room), _OUT, 0)
+        got = _Got(ctypes.addressof(self._room), _OUT)
         left = 1
         while left if directive == _END else given.position < given.size:
             got.position = 0

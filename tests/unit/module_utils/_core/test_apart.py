@@ -129,11 +129,17 @@ def test_only_who_is_killed_ends_in_the_middle_of_an_answer(nursery: Nursery, tm
     assert {one.name for one in tmp_path.iterdir()} == {"go", f"by {left.pid}"}
 
 
-def test_a_worker_that_died_is_an_error_and_its_number_is_not_killed(nursery: Nursery) -> None:
+@pytest.mark.parametrize("unread", [False, True])
+def test_a_worker_that_died_is_an_error_and_its_number_is_not_killed(nursery: Nursery, unread: bool) -> None:
     worker = nursery.take()
+    if unread:  # a question that it leaves resets the connection
+        os.kill(worker.pid, signal.SIGSTOP)
+        worker.ask(("say", None), PATIENT)
     os.kill(worker.pid, signal.SIGKILL)
-    with pytest.raises(ConnectionError):
-        asked(worker, "say")
+    assert ends(worker.pid)
+    if not unread:
+        with pytest.raises(ConnectionError):
+            asked(worker, "say")
     with subprocess.Popen(["sleep", "60"]) as other:  # has the number now
         worker.pid = other.pid
         worker.close(kill=True)

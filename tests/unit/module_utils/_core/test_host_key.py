@@ -28,6 +28,10 @@ def test_it_is_made_once(state: Path) -> None:
     assert (state / "key.json").stat().st_mode & 0o777 == 0o600
 
 
+def test_the_order_of_fields_does_not_matter() -> None:
+    assert host_key.canonical({"b": 1, "a": {"d": 2, "c": 3}}) == '{"a":{"c":3,"d":2},"b":1}'
+
+
 def test_the_key_that_another_run_has_just_made_is_taken(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key, read, looks = host_key.made(), host_state.read, []
 

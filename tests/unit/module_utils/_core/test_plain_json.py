@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import SourceError
-from ansible_collections.day2.ops.plugins.module_utils._core.plain_json import encode, plain
+from ansible_collections.day2.ops.plugins.module_utils._core.plain_json import encode, plain, tagged
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,12 @@ def test_what_json_lacks_becomes_text_wherever_it_is(value: Any, expected: str) 
 def test_a_value_without_any_of_it_is_returned_itself() -> None:
     for value in ({"a": [1, {"b": None}], "c": {}}, [], [[True, 1.5, "x"]], {"n": Decimal("1.50")}):
         assert plain(value) is value
+
+
+def test_only_what_looks_like_a_tag_is_escaped() -> None:
+    for value in ({"$time": "soon", "b": 1}, {"a": [1, {"b": None}]}):
+        assert tagged(value) == value
+    assert tagged([{"$time": "soon"}, b"\xff"]) == [{"$$time": "soon"}, {"$bytes": "/w=="}]
 
 
 def deep(levels: int) -> Any:

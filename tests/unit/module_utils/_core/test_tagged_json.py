@@ -59,6 +59,11 @@ def test_only_tags_are_tags(text: str, value: Any) -> None:
     assert decode(text) == value
 
 
+@pytest.mark.parametrize("text", ["1.0", "1.50", "1e+400", "0.1234567890123456789"])
+def test_a_number_keeps_its_digits(text: str) -> None:
+    assert encode({"n": Decimal(text)}) == f'{{"n": {text}}}'
+
+
 @pytest.mark.parametrize("text", ["9007199254740.993", "84301854.62015914"])
 def test_a_number_that_a_float_would_round_is_kept(text: str) -> None:
     assert decode(text) == Decimal(text)
