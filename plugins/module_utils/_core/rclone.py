@@ -72,10 +72,11 @@ class Rclone:
                 f"{address} is not the address of a remote.",
                 "Write rclone:REMOTE:path. Settings of the remote belong in rclone.settings and rclone.secrets.",
             )
-        self.remote, path = place.groups()
+        remote, path = place.groups()
         self.path = path.rstrip("/") or path[:1]
-        self.location = f"{ADDRESS}{self.remote}:{self.path}"
-        self.environment = _environment_of(self.remote, options)
+        self.location = f"{ADDRESS}{remote}:{self.path}"
+        self._name = _name_of(remote, options)
+        self.environment = _environment_of(self._name, options)
         self._hidden = [str(value) for value in (options.get("secrets") or {}).values() if len(str(value)) > 3]
         ca_bundle = options.get("ca_bundle")
         if ca_bundle and not os.path.exists(ca_bundle):
@@ -87,7 +88,7 @@ class Rclone:
         self._words += [f"--bwlimit={rate}B"] if rate else []
         self.rate = rate
         self._server: Optional[Server] = None
-        if options.get("server"):
+        if options.get("server") and _pass_a_shell(self.environment):
             from .rclone_server import Server  # only here: it is off by default
 
             self._server = Server(self.at(""), [*self._words, _REPEATS], self.environment)
@@ -99,7 +100,7 @@ class Rclone:
     def at(self, key: str) -> str:
         """The argument that names what lies at a key below the path; "": the path itself."""
         between = "/" if key and self.path and not self.path.endswith("/") else ""
-        return f"{self.remote}:{self.path}{between}{key}"
+        return f"{self._name}:{self.path}{between}{key}"
 
     def start(self, *words: str, **streams: Any) -> subprocess.Popen[bytes]:
         """Start a call whose data is streamed."""
@@ -203,6 +204,18 @@ def _reason(said: str) -> str:
     last = _LEVEL.sub("", _STAMP.sub("", text)).strip()
     last = re.sub(r"^Failed to [a-z ]+(?:\"[^\"]*\"|): ", "", re.sub(r" with \d+ errors: last error was", "", last))
     return last.strip().rstrip(".")
+
+
+def _name_of(remote: str, options: Mapping[str, Any]) -> str:
+    """What rclone is to call a remote: where no file has settings for its name, one that a variable can have in any
+    shell."""
+    known = bool(options.get("config")) or not options.get("settings")
+    return remote if known else re.sub("[^A-Za-z0-9_]", "_", remote)
+
+
+def _pass_a_shell(variables: Iterable[str]) -> bool:
+    """Whether the one that starts the server passes on all settings: it drops names that it can't use itself."""
+    return all(name.isidentifier() for name in variables if name.startswith("RCLONE_CONFIG_"))
 
 
 def _environment_of(remote: str, options: Mapping[str, Any]) -> dict[str, str]:

@@ -110,7 +110,7 @@ class Restic:
         if address.startswith((s3_options.ADDRESS, "s3:")):
             place = self._s3(address, params.get("s3") or {}, extra)
         elif address.startswith(RCLONE):
-            self._rclone(address, params.get("rclone") or {}, extra)
+            place = self._rclone(address, params.get("rclone") or {}, extra)
         elif address.startswith("rest:") and "RESTIC_REST_PASSWORD" in given:  # restic 0.14 knows no such variables
             user, password = given.get("RESTIC_REST_USERNAME", ""), given["RESTIC_REST_PASSWORD"]
             place = address.replace("://", f"://{_quoted(user)}:{_quoted(password)}@", 1)
@@ -141,14 +141,15 @@ class Restic:
         endpoint = str(options.get("endpoint_url") or "https://s3.amazonaws.com").rstrip("/")
         return f"s3:{endpoint}/{address[len(s3_options.ADDRESS) :]}"
 
-    def _rclone(self, address: str, options: Mapping[str, Any], extra: dict[str, str]) -> None:
+    def _rclone(self, address: str, options: Mapping[str, Any], extra: dict[str, str]) -> str:
         from .rclone import Rclone  # only here: most repositories do without
 
-        known = Rclone(address, options).environment
-        extra.update({name: value for name, value in known.items() if name.startswith("RCLONE_")})
+        known = Rclone(address, options)
+        extra.update({name: value for name, value in known.environment.items() if name.startswith("RCLONE_")})
         if options.get("ca_bundle"):
             served = "serve restic --stdio --b2-hard-delete"
             self._words += ["-o", f"rclone.args={served} --ca-cert={options['ca_bundle']}"]
+        return RCLONE + known.at("")
 
     @contextlib.contextmanager
     def start(self, *words: str, **streams: Any) -> Iterator[subprocess.Popen[bytes]]:

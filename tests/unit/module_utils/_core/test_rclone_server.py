@@ -26,8 +26,9 @@ from tests.services.waiting import PATIENCE, wait_for
 pytestmark = pytest.mark.once  # it is a program, which is the same for every Python
 
 
-def remote(path: Path) -> Any:
-    return Rclone(f"rclone:here:{path}", {"settings": {"type": "local"}, "server": True})
+def remote(path: Path, **options: Any) -> Any:
+    """One with a name that no variable of a shell can have."""
+    return Rclone(f"rclone:here-1.x:{path}", {"settings": {"type": "local"}, "server": True, **options})
 
 
 def serving(port: int) -> bool:
@@ -50,12 +51,22 @@ def test_calls_are_answered_without_a_program_for_each(tmp_path: Path, monkeypat
     assert [path.name for path in (tmp_path / "top").rglob("*")] == ["a"]
 
 
+def test_it_is_not_started_where_it_would_miss_settings(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("content")
+    (tmp_path / "rclone.conf").write_text("[here-1.x]\ntype = memory\n")
+    one = remote(tmp_path, config=str(tmp_path / "rclone.conf"))  # its type is in a variable of that name
+    assert one.served(("cat", one.at("file")), None) is None
+    assert one.call("read", "file", "cat", one.at("file")).out == b"content"
+    other = remote(tmp_path, config=str(tmp_path / "rclone.conf"), settings={})
+    assert other.served(("cat", other.at("file")), None) == Answer(b"", missing=True)
+
+
 def test_only_those_with_its_password_are_served(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("content")
     one = remote(tmp_path)
     assert one.call("read", "file", "cat", one.at("file")).out == b"content"
     server = one._server
-    for path in ("/", f"/[here:{tmp_path}]/file"):
+    for path in ("/", f"/[{one.at('')}]/file"):
         with pytest.raises(urllib.error.HTTPError, match="401"):
             urllib.request.urlopen(f"http://127.0.0.1:{server._port}{path}")
     said = subprocess.run(["ps", "-eo", "args"], stdout=subprocess.PIPE, text=True, check=True).stdout
