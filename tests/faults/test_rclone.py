@@ -29,7 +29,7 @@ from tests.services.repositories import KINDS
 
 LOCK = "app/.state/lock/"
 STEP = 2 if TIMES > 1 else 9  # one of so many calls: a run starts some thirty programs
-CONTENDERS = 8  # each looks at the turns of all others, so that time grows with the square
+CONTENDERS = 16
 
 
 def test_of_many_contenders_one_holds_the_lock_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,11 @@ class Answer(NamedTuple):
     more: str = ""  # further elements
     headers: Mapping[str, str] = {}
 
+    @property
+    def body(self) -> bytes:
+        """What it says in XML."""
+        return _ERROR.format(code=self.code, message=self.message, more=self.more).encode()
+
 
 @contextlib.contextmanager
 def answering(
@@ -49,14 +54,13 @@ def answering(
                 time.sleep(pause)
                 self.close_connection = True
                 return
-            body = _ERROR.format(code=answer.code, message=answer.message, more=answer.more).encode()
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(body)
+                self.wfile.write(answer.body)
 
         do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = say
 

@@ -12,13 +12,15 @@ import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable, Union
 from urllib.parse import urlsplit
 
+from .answers import Answer
 from .local import free_ports, running, wait_for_port
 
 REGION = "eu-central-1"
 CREDENTIALS = {"access_key_id": "test", "secret_access_key": "test"}
+CUT = Answer(0, "")  # of damaging_proxy
 
 
 @contextlib.contextmanager
@@ -48,12 +50,17 @@ def _program() -> Path:
 
 @contextlib.contextmanager
 def damaging_proxy(
-    url: str, method: str = "", first: Callable[[str, Mapping[str, str]], Optional[int]] = lambda method, headers: None
+    url: str,
+    method: str = "",
+    first: Callable[[str, Mapping[str, str]], Union[int, Answer, None]] = lambda method, headers: None,
+    lost: Callable[[str, str], bool] = lambda method, path: False,
 ) -> Iterator[str]:
     """The URL of a proxy that flips a bit in the bodies of requests ("PUT") or of answers to them ("GET").
 
-    :param first: called with each request's method and headers before it is passed on; a status that it returns is the
-        answer instead.
+    :param first: called with each request's method and headers before it is passed on; what it returns is the answer
+        instead: a status, or an error of S3. CUT ends the connection.
+    :param lost: called with each request's method and path once the server has answered; True: the connection ends
+        before the answer.
     """
     target = urlsplit(url)
 
@@ -62,11 +69,9 @@ def damaging_proxy(
 
         def pass_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status = first(self.command, self.headers)
-            if status is not None:
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
+            instead = first(self.command, self.headers)
+            if instead is not None:
+                _answer(self, instead if isinstance(instead, Answer) else Answer(instead, ""))
                 return
             if self.command == method == "PUT":
                 body = _flipped(body)
@@ -75,6 +80,9 @@ def damaging_proxy(
                 upstream.request(self.command, self.path, body, dict(self.headers))
                 answer = upstream.getresponse()
                 data = answer.read()
+            if lost(self.command, self.path):
+                self.close_connection = True
+                return
             kept_back = ["transfer-encoding", "connection"]
             if self.command == method == "GET" and answer.status == 200:
                 data = _flipped(data)
@@ -100,6 +108,17 @@ def damaging_proxy(
             yield f"http://127.0.0.1:{server.server_address[1]}"
         finally:
             server.shutdown()
+
+
+def _answer(handler: BaseHTTPRequestHandler, instead: Answer) -> None:
+    if instead == CUT:
+        handler.close_connection = True
+        return
+    data = instead.body if instead.code and handler.command != "HEAD" else b""
+    handler.send_response(instead.status)
+    handler.send_header("Content-Length", str(len(data)))
+    handler.end_headers()
+    handler.wfile.write(data)
 
 
 def _flipped(data: bytes) -> bytes:

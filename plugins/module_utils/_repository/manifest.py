@@ -311,8 +311,8 @@ def _wrong_sums(manifest: Manifest, sums: Mapping[str, str]) -> list[dict[str, s
 
 
 def _unknown_format(backup_id: str, document: Mapping[str, Any]) -> DamagedBackup:
-    problem = f"format {document['format']!r} version {document['version']!r} is not supported"
-    hint = "It was probably written by a newer version of day2.ops: upgrade the collection."
+    problem = f"format {document['format']!r} version {document['version']!r} is not supported: upgrade the collection"
+    hint = "It was probably written by a newer version of day2.ops."
     return DamagedBackup(backup_id, [{"path": MANIFEST, "problem": problem}], hint)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Optional
 
 from .._core.errors import Day2Error, LeaseLost
+from .._core.units import format_time
 from .lease import Lease
 from .manifest import ID, MANIFEST
 from .objects import Object, Objects
@@ -60,7 +61,7 @@ class Cleaning:
             except LeaseLost:
                 raise
             except Day2Error as exc:
-                notes.append(f"{where}, which an interrupted run had left, stays: {exc.message}")
+                notes += self._why_it_stays(backup, objects, exc)
         try:
             self._objects.abort_uploads(f"{self._name}/", self._is_left)
         except LeaseLost:
@@ -68,6 +69,21 @@ class Cleaning:
         except Day2Error as exc:
             notes.append(f"Uploads that interrupted runs had left stay: {exc.message}")
         return notes
+
+    def _why_it_stays(self, backup: str, objects: Mapping[str, Object], cause: Day2Error) -> list[str]:
+        """A run that ended right before it published has locked its data. That is told as long as for other data that
+        stays, and not by each run until then."""
+        where = f"{self._objects.location}/{self._name}/{backup}, which an interrupted run had left,"
+        data = next((path for path in objects if path != MANIFEST), MANIFEST)
+        until = None
+        with contextlib.suppress(Day2Error):  # the cause tells more
+            until = self._objects.locked_until(f"{self._name}/{backup}/{data}")
+        if until is None:
+            return [f"{where} stays: {cause.message}"]
+        fence = objects.get(MANIFEST)
+        if fence is not None and fence.age > self._grace:
+            return []
+        return [f"{where} is locked until {format_time(until)}. A later run removes it."]
 
     def _look(self, watch: Watch, found: Mapping[str, dict[str, Object]]) -> None:
         self._unchanged = watch.ages(

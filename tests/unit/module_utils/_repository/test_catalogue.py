@@ -9,6 +9,7 @@ import base64
 import json
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -16,22 +17,25 @@ from typing import Any
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core import host_state
+from ansible_collections.day2.ops.plugins.module_utils._core.s3 import S3Client
 from ansible_collections.day2.ops.plugins.module_utils._repository import catalogue
 from ansible_collections.day2.ops.plugins.module_utils._repository.base import Repository
 from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
 from ansible_collections.day2.ops.plugins.module_utils._repository.s3 import S3Objects
 from tests.services.repositories import KINDS
+from tests.services.s3 import damaging_proxy
 
 pytestmark = pytest.mark.once  # the same library and the same server for every Python
 
 WHEN = datetime(2025, 6, 30, 12, tzinfo=timezone.utc)
+FULL, SMALL = catalogue._FULL, 4  # backups in one object of the catalogue: really, and in these tests
 
 
 @pytest.fixture(params=["s3-ministack", "s3-rgw-versions"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / "state"))
     monkeypatch.setattr(catalogue, "_WORTH", 3)
-    monkeypatch.setattr(catalogue, "_FULL", 4)
+    monkeypatch.setattr(catalogue, "_FULL", SMALL)
     with KINDS[request.param](tmp_path) as params:
         yield params
 
@@ -91,6 +95,38 @@ def test_what_is_known_is_not_read_again(place: dict[str, Any], read: list[str])
     make(place)
     told, requests = listed(place, read)
     assert (told, len(requests)) == (expected(*range(9)), 3)
+
+
+@pytest.mark.parametrize("place", ["s3-rgw"], indirect=True)
+def test_a_thousand_backups_of_sixteen_objects_take_twenty_requests(
+    place: dict[str, Any], read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # all of it is smaller: backups, and what one request tells of
+    scale, backups = FULL // SMALL, 24
+    raw = S3Objects(place["repository"], place["s3"])
+    publish(open_repository(place), *range(backups))
+    ids = open_repository(place).ids("app")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda key: raw.put(key, b"x"), (f"app/{one}/data/{n}" for one in ids for n in range(14))))
+    make(place)
+    ask = S3Client.ask
+
+    def in_small_pages(self: S3Client, operation: str, *what: Any, **query: str) -> Any:
+        more = {"max-keys": str(1000 // scale)} if operation == "ListObjectsV2" else {}
+        return ask(self, operation, *what, **query, **more)
+
+    monkeypatch.setattr(S3Client, "ask", in_small_pages)
+    asked: list[str] = []
+
+    def note(method: str, path: str) -> bool:
+        asked.append(path)
+        return False
+
+    with damaging_proxy(place["s3"]["endpoint_url"], lost=note) as url:
+        told, _read = listed({**place, "s3": {**place["s3"], "endpoint_url": url}}, read)
+    assert told == expected(*range(backups))
+    assert sum("list-type=2" in path for path in asked) >= backups * 16 * scale / 1000
+    assert len(asked) <= 20 * backups * scale / 1000, asked
 
 
 def test_nothing_is_believed_that_is_not_the_object(place: dict[str, Any], read: list[str]) -> None:

@@ -47,6 +47,7 @@ pytestmark = pytest.mark.once  # the same library and the same servers for every
 
 WHEN = datetime(2025, 6, 30, 12, tzinfo=timezone.utc)
 LOCK = "app/.state/lock/"
+CONTENDERS = 16
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def keys(address: str) -> set[str]:
 
 def test_of_many_contenders_one_holds_the_lock_at_a_time(address: str) -> None:
     inside, most, done = 0, 0, []
-    guard, begin = threading.Lock(), threading.Barrier(8)
+    guard, begin = threading.Lock(), threading.Barrier(CONTENDERS)
 
     def contend() -> None:
         nonlocal inside, most
@@ -104,12 +105,12 @@ def test_of_many_contenders_one_holds_the_lock_at_a_time(address: str) -> None:
             done.append(lease)
         lease.release()
 
-    threads = [threading.Thread(target=contend) for dummy in range(8)]
+    threads = [threading.Thread(target=contend) for dummy in range(CONTENDERS)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert (most, len(done)) == (1, 8)
+    assert (most, len(done)) == (1, CONTENDERS)
 
 
 def test_who_creates_a_number_that_was_used_and_removed_does_not_hold_the_lock(address: str) -> None:
@@ -636,7 +637,7 @@ def there(address: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 
 def test_in_a_bucket_with_versions_one_of_many_creates(versioned: str) -> None:
     assert objects(versioned).probe() == "versions"
-    begin, made = threading.Barrier(8), []
+    begin, made = threading.Barrier(CONTENDERS), []
 
     def create(number: int) -> None:
         one = objects(versioned)
@@ -645,7 +646,7 @@ def test_in_a_bucket_with_versions_one_of_many_creates(versioned: str) -> None:
         if one.create("app/x", b"%d" % number):
             made.append(number)
 
-    threads = [threading.Thread(target=create, args=(number,)) for number in range(8)]
+    threads = [threading.Thread(target=create, args=(number,)) for number in range(CONTENDERS)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -861,6 +862,35 @@ def test_a_run_that_fails_locks_nothing(lockable: str) -> None:
     versions, markers = there(lockable)
     assert markers == []
     assert not [version for version in versions if "/app/2" in version["Key"]]
+
+
+def test_what_a_run_locked_that_did_not_publish_is_told_for_a_while_and_goes(
+    lockable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, create = locked(lockable, days=15 / 86400, grace=GRACE), S3Objects.create
+
+    def dies(self: S3Objects, key: str, data: bytes) -> bool:
+        if data == b"manifest":
+            raise Cancelled("Stopped: it received SIGTERM.")
+        return create(self, key, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(S3Objects, "create", dies)
+        with pytest.raises(Cancelled), one.lock("app", "test", 0):
+            put(one)
+    with one.lock("app", "test", 0) as notes:
+        (left,) = (key for key in keys(lockable) if key.endswith("/data/file"))
+        until = one._objects.locked_until(left)
+        assert until is not None
+        told = f"is locked until {until.isoformat().replace('+00:00', 'Z')}. A later run removes it."
+        assert notes == [f"{lockable}/{left.rpartition('/data')[0]}, which an interrupted run had left, {told}"]
+    with locked(lockable, grace=-1).lock("app", "test", 0) as notes:
+        assert notes == []
+    wait_for(lambda: one._objects.locked_until(left) is None)
+    time.sleep(1.1)  # the server counts whole seconds
+    with locked(lockable, grace=-1).lock("app", "test", 0) as notes:
+        assert [note.partition(" ")[0] for note in notes] == ["Removed"]
+    assert not [key for key in keys(lockable) if key.startswith("app/2")]
 
 
 def test_buckets_that_can_not_lock_or_lock_everything(address: str, lockable: str) -> None:

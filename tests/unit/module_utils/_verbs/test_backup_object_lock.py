@@ -18,7 +18,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Unrea
 from ansible_collections.day2.ops.plugins.module_utils._repository.history import remember_verified
 from ansible_collections.day2.ops.plugins.module_utils._repository.remote import RemoteRepository
 from ansible_collections.day2.ops.plugins.module_utils._repository.s3 import S3Objects
-from tests.services.repositories import object_lock
+from tests.services.repositories import client, object_lock
 from tests.unit.module_utils._verbs.conftest import Application
 
 pytestmark = pytest.mark.once  # the same library and the same server for every Python
@@ -63,6 +63,25 @@ def test_what_does_not_count_stays_locked(run: Any, place: dict[str, Any], docum
     assert result["removed"] == []
     assert extended(place, first, second, third) == [first, second, third]
     assert raw.locked_until(f"app/{first}/data/foreign") is None
+
+
+def test_a_stolen_key_does_not_take_backups(run: Any, place: dict[str, Any], document: Application) -> None:
+    backup = made(run, place, document, 1)
+    bucket, _slash, prefix = place["repository"][len("s3://") :].partition("/")
+    thief, top = client(place["s3"]), f"{prefix}/app/{backup}/"
+    keys = [one["Key"] for one in thief.list_objects_v2(Bucket=bucket, Prefix=top)["Contents"]]
+    for key in keys:
+        thief.put_object(Bucket=bucket, Key=key, Body=b"forged")
+        thief.delete_object(Bucket=bucket, Key=key)
+    told = "was written over or deleted by others. The original version is used."
+    info = run("backup_info", verify="full", **place)
+    assert (info["ok"], [told in one for one in info["warnings"]]) == (True, [True])
+    document.path.unlink()
+    assert run("restore", target=document.store, **place)["changed"]
+    assert document.records() == 1
+    done = again(run, place, document)
+    assert (done["changed"], done["backup"]["id"]) == (False, backup)
+    assert any(told in one for one in done["warnings"])
 
 
 def test_what_the_policy_does_not_keep_is_not_locked_again(

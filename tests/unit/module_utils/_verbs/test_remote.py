@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -26,18 +27,20 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     LeaseLost,
     LockTimeout,
     NoSpace,
+    RepositoryError,
     Unreachable,
 )
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._probes.backup_probe import BackupProbe
 from ansible_collections.day2.ops.plugins.module_utils._probes.base import Deadline
-from ansible_collections.day2.ops.plugins.module_utils._repository import copying, s3
+from ansible_collections.day2.ops.plugins.module_utils._repository import copying, s3, s3_upload
 from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
 from ansible_collections.day2.ops.plugins.module_utils._repository.remote_staging import RemoteStaging
 from ansible_collections.day2.ops.plugins.module_utils._repository.s3_locking import date_of
 from ansible_collections.day2.ops.plugins.module_utils._verbs.migrate import migrate
-from tests.services.repositories import KINDS, client, object_lock
-from tests.services.s3 import damaging_proxy
+from tests.services.answers import Answer
+from tests.services.repositories import KINDS, client, object_lock, rgw_options
+from tests.services.s3 import CUT, damaging_proxy
 
 REMOTE = [kind for kind in KINDS if kind.startswith("s3-") and not kind.startswith("s3-rgw")]
 
@@ -335,6 +338,86 @@ def test_a_store_that_is_full(remote: Any, place: dict[str, Any], tmp_path: Path
     assert (done["changed"], done["warnings"]) == (True, [])
 
 
+def unfinished(place: dict[str, Any]) -> int:
+    """How many uploads are neither complete nor given up."""
+    bucket, _slash, prefix = place["repository"][len("s3://") :].partition("/")
+    return len(client(place["s3"]).list_multipart_uploads(Bucket=bucket, Prefix=prefix).get("Uploads", []))
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (CUT, "connection to http://.* was cut"),
+        (Answer(503, "SlowDown"), "asks for fewer requests"),
+        (Answer(400, "ExpiredToken"), "session token expired .* after this run began to use it"),
+        (Answer(403, "AccessDenied"), r"access was denied to UploadPart.*s3:PutObject on .*/\*"),
+        (Answer(403, "QuotaExceeded"), "no space left"),
+    ],
+    ids=lambda value: value.code or "cut" if isinstance(value, Answer) else "",
+)
+@pytest.mark.parametrize("place", ["s3-rgw"], indirect=True)
+def test_a_fault_in_the_middle_of_the_data(
+    remote: Any, place: dict[str, Any], fault: Answer, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, parts = tmp_path / "a.json", []
+    path.write_text(json.dumps({"a": {"b": secrets.token_hex(100_000)}}))
+    source = {"type": "json", "path": str(path)}
+
+    def from_the_second_part_on(method: str, headers: Any) -> Any:
+        parts.extend([1] if headers.get("Content-Length") == str(s3_upload.PART) else [])
+        return fault if len(parts) > 1 else None
+
+    with (
+        monkeypatch.context() as patch,
+        damaging_proxy(place["s3"]["endpoint_url"], first=from_the_second_part_on) as url,
+    ):
+        patch.setattr(s3, "_TRIES", 1)
+        patch.setattr(s3_upload, "PART", 1 << 16)
+        options = {**place["s3"], "endpoint_url": url, "throttle_timeout": "0s"}
+        with pytest.raises(Day2Error, match=rf"Can't write s3://.*/data/a\.json: .*{says}"):
+            remote("backup", source=source, compression="none", s3=options)
+    assert unfinished(place) == 1
+    assert open_repository(place).sets() == []
+    release(place)
+    done = remote("backup", source=source, compression="none")
+    assert (done["changed"], done["warnings"]) == (True, [])
+    assert unfinished(place) == 0
+    assert {key.split("/")[1] for key in objects(place) if key.startswith("app/2")} == {done["backup"]["id"]}
+    assert remote("backup_info", verify="full")["ok"]
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("place", ["s3-rgw"], indirect=True)
+def test_lost_answers_to_the_last_steps_do_no_harm(
+    remote: Any, place: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, seen = tmp_path / "a.json", []
+    path.write_text(json.dumps({"a": {"b": secrets.token_hex(3 << 20)}}))
+    source = {"type": "json", "path": str(path)}
+
+    def lost(method: str, path: str) -> bool:
+        if method == "POST" and "uploadId=" in path:  # each time: a server may say anything to the second request
+            seen.append("complete")
+        elif path.endswith("/manifest.json") and "publish" not in seen:
+            seen.append("publish")
+        else:
+            return False
+        return True
+
+    with monkeypatch.context() as patch, damaging_proxy(place["s3"]["endpoint_url"], lost=lost) as url:
+        patch.setattr(s3, "_TRIES", 2)
+        patch.setattr(s3_upload, "PART", 5 << 20)
+        options = {**place["s3"], "endpoint_url": url}
+        made = remote("backup", source=source, compression="none", s3=options)
+    assert seen == ["complete", "complete", "publish"]
+    assert (made["changed"], made["warnings"]) == (True, [])
+    again = remote("backup", source=source, compression="none")
+    assert (again["changed"], again["backup"]["id"], again["warnings"]) == (False, made["backup"]["id"], [])
+    assert {key.split("/")[1] for key in objects(place) if key.startswith("app/2")} == {made["backup"]["id"]}
+    assert remote("backup_info", verify="full")["ok"]
+
+
 def release(place: dict[str, Any]) -> None:
     """End the lease of whoever holds the lock."""
     bucket, _slash, prefix = place["repository"][len("s3://") :].partition("/")
@@ -438,6 +521,49 @@ def test_a_repository_of_a_newer_layout(remote: Any, place: dict[str, Any], appl
         with pytest.raises(Day2Error, match="upgrade the collection"):
             remote(verb, **params)
     assert objects(place) == before
+
+
+def test_a_backup_of_a_newer_format(remote: Any, place: dict[str, Any], document: Any) -> None:
+    document.fill(1)
+    made = remote("backup", source=document.store)["backup"]["id"]
+    bucket, _slash, prefix = place["repository"][len("s3://") :].partition("/")
+    api, top = client(place["s3"]), f"{prefix}/app/{made}/"
+    old, sums = (api.get_object(Bucket=bucket, Key=top + one)["Body"].read() for one in ("manifest.json", "SHA256SUMS"))
+    new = json.dumps({**json.loads(old), "version": 3}).encode()
+    digests = [hashlib.sha256(one).hexdigest().encode() for one in (old, new)]
+    api.put_object(Bucket=bucket, Key=f"{top}manifest.json", Body=new)
+    api.put_object(Bucket=bucket, Key=f"{top}SHA256SUMS", Body=sums.replace(*digests))
+    before = {key for key in objects(place) if made in key}
+    with pytest.raises(DamagedBackup, match="version 3 is not supported: upgrade the collection"):
+        remote("restore", target=document.store, backup=made)
+    assert "upgrade the collection" in remote("backup_info")["problems"][0]["problem"]
+    document.fill(2)
+    done = remote("backup", source=document.store, keep={"last": 1})
+    assert (done["changed"], done["removed"]) == (True, [])
+    assert "upgrade the collection" in done["warnings"][0]
+    assert {key for key in objects(place) if made in key} == before
+
+
+@pytest.mark.once
+def test_what_was_begun_through_rclone_can_only_be_read_through_s3(
+    run: Any, document: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(host_state.VARIABLE, str(tmp_path / "state"))
+    document.fill(1)
+    with KINDS["rclone-s3"](tmp_path) as place:
+        place["rclone"]["server"] = True
+        made = run("backup", source=document.store, **place)["backup"]["id"]
+        other = {"repository": f"s3://{place['repository'].partition(':rgw:')[2]}", "s3": rgw_options()}
+        before = objects(other)
+        document.fill(2)
+        for check in (True, False):
+            with pytest.raises(RepositoryError, match="can only be read: backups are written .* through rclone:"):
+                run("backup", check, source=document.store, **other)
+        assert objects(other) == before
+        assert run("backup_info", verify="full", **other)["ok"]
+        document.path.unlink()
+        assert run("restore", target=document.store, backup=made, **other)["changed"]
+        assert document.records() == 1
 
 
 def test_a_migration_saves_its_target_there(place: dict[str, Any], tmp_path: Path) -> None:
