@@ -204,3 +204,9 @@ def test_a_standby(standby: tuple[Database, dict[str, Any]], tmp_path: Path) -> 
             break
         time.sleep(0.05)
     assert again.result["backup"]["sources"][0]["collections"][0]["records"] == 2
+    restore = {"name": "app", "target": source, "repository": params["repository"], "on_existing": "replace"}
+    restore["backup"] = made.result["backup"]["id"]
+    for check in (True, False):
+        for only in (None, ["public.t"]):
+            done = run("restore", {**restore, "only": only, "check": check, "safety_backup": False})
+            assert (done.status, "standby" in done.error) == (3, True), done.error

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -15,13 +16,14 @@ from typing import Any, Callable
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.errors import NoSpace, TargetError
+from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error, NoSpace, TargetError
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster import (
     restore_databases,
     restore_load,
     restore_plan,
 )
 from tests.faults.support import unmount
+from tests.services.postgresql_databases import killed
 from tests.unit.module_utils._stores.postgresql_bench import Bench, clean
 
 SHOP = """CREATE TABLE public.t (a int PRIMARY KEY, b text);
@@ -88,6 +90,27 @@ def test_killed_and_run_again(bench: Bench, step: str) -> None:
     assert bench.query("shop", COUNT) == 1000
     assert bench.databases() == ["shop"]
     assert not bench.restore(copy).changed
+
+
+def test_each_program_is_killed(bench: Bench) -> None:
+    copy = bench.backup("shop")
+    for at in itertools.count(1):
+        bench.execute("shop", "DELETE FROM public.t WHERE a > 500")
+        with killed(at) as started:
+            problem = ""
+            try:
+                bench.restore(copy)
+            except Day2Error as exc:
+                problem = exc.message
+        if len(started) < at or started[at - 1] == "pg_dump":  # none was, or the one that tells what is there
+            assert (problem, bench.query("shop", COUNT)) == ("", 1000)
+        else:
+            assert "was ended by signal 9" in problem
+            assert bench.query("shop", COUNT) == 500
+        assert bench.databases() == ["shop"]
+        if len(started) < at:
+            break
+    assert started.count("pg_restore") > 3
 
 
 def test_the_session_of_the_swap_ends(bench: Bench) -> None:

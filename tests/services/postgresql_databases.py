@@ -69,6 +69,27 @@ class Database:
         return open_store({**self.server, "database": self.name, **options})
 
 
+@contextlib.contextmanager
+def killed(at: int) -> Iterator[list[str]]:
+    """The at-th client program (from 1) is killed as it starts. Returns the names of those that were started."""
+    from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster.server import Server
+
+    real, started = Server.start, []
+
+    def start(self: Server, argv: Any, **streams: Any) -> Any:
+        process = real(self, argv, **streams)
+        started.append(os.path.basename(os.fsdecode(argv[0])))
+        if len(started) == at:
+            process.kill()
+        return process
+
+    Server.start = start  # type: ignore[method-assign]
+    try:
+        yield started
+    finally:
+        Server.start = real  # type: ignore[method-assign]
+
+
 def unpack(files: Mapping[str, bytes], directory: Path) -> Path:
     """The archive of one database as pg_restore wants it, unpacked as docs/FORMAT.md says."""
     directory.mkdir(exist_ok=True)

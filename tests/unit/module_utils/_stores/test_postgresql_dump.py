@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import threading
@@ -18,7 +19,7 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled, SourceError
 from ansible_collections.day2.ops.plugins.module_utils._core.processes import Process
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster import dump, follow
-from tests.services.postgresql_databases import Database, rows_of
+from tests.services.postgresql_databases import Database, killed, rows_of
 from tests.services.waiting import wait_for
 
 pytestmark = pytest.mark.once  # the same driver and the same server for every Python
@@ -205,6 +206,23 @@ def test_what_ends_early_fails_the_backup(
     with pytest.raises(SourceError, match=said):
         database.store().snapshot(sink)
     wait_until_gone(database)
+
+
+def test_each_program_is_killed(database: Database, new_sink: Callable[[], Any]) -> None:
+    for at in itertools.count(1):
+        sink = new_sink()
+        with killed(at) as started:
+            problem = ""
+            try:
+                database.store().snapshot(sink)
+            except SourceError as exc:
+                problem = exc.message
+        harmless = len(started) < at or started[at - 1] == "psql"  # that tells whether anything was written
+        assert ("was ended by signal 9" in problem) is not harmless, problem
+        assert [one for one in os.listdir(sink.scratch) if one != "pgpass"] == []
+        if len(started) < at:
+            break
+    assert {"pg_dump", "pg_dumpall", "pg_restore"} < set(started)
 
 
 def test_a_worker_that_is_killed(

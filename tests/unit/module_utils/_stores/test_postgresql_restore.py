@@ -334,7 +334,8 @@ def test_other_roles_take_the_place_of_owners(bench: Bench) -> None:
         'GRANT SELECT ON public.t TO "far ""2" WITH GRANT OPTION; CREATE TABLE public.u (); CREATE SCHEMA s;'
         'ALTER SCHEMA s OWNER TO "far ""2"; ALTER DEFAULT PRIVILEGES FOR ROLE far1 IN SCHEMA s GRANT SELECT ON TABLES '
         f'TO "far ""2"; CREATE FUNCTION public.f() RETURNS void LANGUAGE sql AS $f$\n{body}\n$f$;'
-        "ALTER FUNCTION public.f() OWNER TO far1",
+        f"ALTER FUNCTION public.f() OWNER TO far1; {REFUSE}; ALTER FUNCTION public.refuse() OWNER TO far1;"
+        "CREATE EVENT TRIGGER et ON ddl_command_start EXECUTE FUNCTION public.refuse()",
     )
     bench.execute("postgres", "ALTER DATABASE shop OWNER TO far1", 'GRANT CREATE ON DATABASE shop TO "far ""2"')
     copy = bench.backup("shop")
@@ -362,6 +363,7 @@ def test_other_roles_take_the_place_of_owners(bench: Bench) -> None:
     bench.execute("postgres", "DROP DATABASE shop", "DROP ROLE new1, new2")
 
 
+REFUSE = "CREATE FUNCTION public.refuse() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''no DDL''; END'"
 EVERYTHING = """
 CREATE TYPE mood AS ENUM ('sad', 'ok');
 CREATE TABLE p (id int, at date, v text, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
@@ -385,14 +387,14 @@ CREATE PUBLICATION pub FOR TABLE p; COMMENT ON TABLE p IS 'REFRESH';
 CREATE SEQUENCE down INCREMENT -3 MAXVALUE 100 START 100; SELECT nextval('down'), nextval('down');
 CREATE EXTENSION citext; CREATE TABLE c (a citext PRIMARY KEY); INSERT INTO c VALUES ('A');
 CREATE RULE r AS ON INSERT TO c DO INSTEAD NOTHING;
-CREATE EVENT TRIGGER et ON ddl_command_end EXECUTE FUNCTION noop();
+CREATE EVENT TRIGGER et ON ddl_command_end EXECUTE FUNCTION refuse(); COMMENT ON EVENT TRIGGER et IS 'no DDL';
+ALTER EVENT TRIGGER et ENABLE ALWAYS;
 SELECT lo_from_bytea(4242, decode(repeat('ab', 1200000), 'hex')), lo_create(4243), lo_put(lo_create(4244), 5000, 'x');
 """
 
 
 def test_everything_comes_back(bench: Bench) -> None:
-    noop = "CREATE FUNCTION noop() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'"
-    bench.make("Every 'thing'", f"SET search_path = public; {noop}; {EVERYTHING}")
+    bench.make("Every 'thing'", f"SET search_path = public; {REFUSE}; {EVERYTHING}")
     copy = bench.backup("Every 'thing'")
     assert any("blob_" in name for name in copy.names())
     ready = bench.restore(copy, database="new one")
@@ -400,6 +402,7 @@ def test_everything_comes_back(bench: Bench) -> None:
     assert not bench.restore(copy, database="new one").changed
     again = bench.backup("new one")
     before, after = (one.details["databases"][name] for one, name in ((copy, "Every 'thing'"), (again, "new one")))
+    assert before["requires"]["event_triggers"] == after["requires"]["event_triggers"] == ["et"]
     assert after["data_digest"] == before["data_digest"]
     assert after["schema_sha256"] == before["schema_sha256"]
     assert bench.query("new one", "SELECT nextval('public.down')") == 94
@@ -428,7 +431,12 @@ def test_an_owner_without_further_rights_restores_its_database(bench: Bench) -> 
         for dry in (True, False):
             with pytest.raises(TargetError, match=r"membership in the role postgres \(GRANT postgres TO till\)"):
                 bench.prepare(copy, dry=dry, username="till")
+        needs = copy.details["databases"]["shop"]["requires"]
+        assert needs.pop("event_triggers") == []
         assert bench.restore(copy, username="till", owner="none").changed
+        needs["event_triggers"] = ["et"]
+        with pytest.raises(TargetError, match=r"the privilege to create event triggers \(superuser\): et"):
+            bench.prepare(copy, dry=True, username="till", owner="none")
     finally:
         bench.execute("postgres", "DROP DATABASE shop WITH (FORCE)", "DROP ROLE till, guest")
 
@@ -637,3 +645,21 @@ def test_a_latin1_database_leaves_out_tables_by_name(bench: Bench) -> None:
 def test_a_password_with_a_line_break_is_refused(bench: Bench) -> None:
     with pytest.raises(InvalidRequest, match="password contains a line break"):
         bench.store(password="secret\n")
+
+
+def test_a_database_and_a_role_that_are_read_only_and_have_no_time(bench: Bench) -> None:
+    bench.make("shop", SHOP)
+    settings = ["default_transaction_read_only = on", "statement_timeout = 1", "lock_timeout = 1"]
+    settings.append("idle_in_transaction_session_timeout = 1")
+    whose = "DATABASE shop", "ROLE postgres"
+    bench.execute("postgres", *(f"ALTER {one} SET {setting}" for one in whose for setting in settings))
+    try:
+        copy = bench.backup("shop")
+        bench.execute("shop", "DELETE FROM public.quick")
+        assert bench.restore(copy, "quick").changed
+        bench.execute("shop", "DELETE FROM public.quick")
+        assert bench.restore(copy).changed
+        assert not bench.restore(copy).changed
+        assert [None, "default_transaction_read_only", "on"] in bench.properties("shop")["settings"]
+    finally:
+        bench.execute("postgres", "ALTER ROLE postgres RESET ALL")

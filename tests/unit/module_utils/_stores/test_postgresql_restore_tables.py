@@ -38,6 +38,9 @@ ALTER TABLE "Ord er" ENABLE ALWAYS TRIGGER always;
 INSERT INTO cust (name) SELECT 'c' || g FROM generate_series(1, 10) g;
 INSERT INTO "Ord er" (cust, n) SELECT 1 + g % 10, g FROM generate_series(1, 100) g;
 """
+AUDIT = """CREATE FUNCTION public.audit() RETURNS event_trigger LANGUAGE plpgsql AS
+ 'BEGIN INSERT INTO public.log VALUES (tg_tag); END'"""
+HEARD = "Event triggers fire for what the restore alters, as this role can't disable them: "
 COUNT = 'SELECT count(*) FROM public."Ord er"'
 STATE = """SELECT (SELECT count(*) || ' ' || sum(n) FROM public."Ord er") || ' ' || (SELECT count(*) FROM public.log)
  || ' ' || (SELECT string_agg(tgname || tgenabled::text, ',' ORDER BY tgname) FROM pg_trigger WHERE NOT tgisinternal)"""
@@ -166,8 +169,39 @@ def test_the_owner_of_the_tables_needs_no_superuser(bench: Bench) -> None:
         )
         assert bench.query("shop", STATE) == "100 5050 0 alwaysA,tO"
         assert bench.query("shop", definition) == before
+        bench.execute("shop", AUDIT, "CREATE EVENT TRIGGER audit ON ddl_command_end EXECUTE FUNCTION public.audit()")
+        bench.execute("shop", "UPDATE public.cust SET name = 'x'", "INSERT INTO public.log VALUES ('later')")
+        with bench.prepare(copy, "cust", dry=True, username="till") as ready:
+            assert ready.notes == (f"{HEARD}audit.",)
+        with pytest.raises(TargetError, match=r"public\.log differ from the backup.*an event trigger may have"):
+            bench.prepare(copy, "cust", "log", username="till")
+        assert bench.query("shop", "SELECT count(*) FROM public.log") == 1
+        assert bench.restore(copy, "cust", username="till").notes[0] == f"{HEARD}audit."
     finally:
         bench.execute("shop", "REASSIGN OWNED BY till TO postgres", "DROP OWNED BY till", "DROP ROLE till")
+
+
+def test_event_triggers_do_not_fire(bench: Bench) -> None:
+    refuse = "CREATE FUNCTION public.refuse() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''no DDL''; END'"
+    bench.execute("shop", AUDIT, refuse)
+    copy = bench.backup("shop")
+    bench.execute("shop", 'TRUNCATE public."Ord er" RESTART IDENTITY', "DELETE FROM public.log")
+    bench.execute(
+        "shop",
+        "CREATE EVENT TRIGGER audit ON ddl_command_end EXECUTE FUNCTION public.audit()",
+        "CREATE EVENT TRIGGER refuse ON ddl_command_start EXECUTE FUNCTION public.refuse()",
+        "ALTER EVENT TRIGGER refuse ENABLE ALWAYS",
+    )
+    for dry in (True, False):
+        with bench.prepare(copy, "Ord er", "log", dry=dry) as ready:
+            assert ready.notes == ()
+            if not dry:
+                ready.apply()
+    assert bench.query("shop", COUNT) == 100
+    with bench.prepare(copy, "Ord er", "log", dry=True) as ready:
+        assert not ready.changed
+    enabled = "SELECT string_agg(evtname || evtenabled::text, ',' ORDER BY evtname) FROM pg_event_trigger"
+    assert bench.query("shop", enabled) == "auditO,refuseA"
 
 
 def test_leaf_partitions_keep_the_keys_of_their_parents(bench: Bench) -> None:

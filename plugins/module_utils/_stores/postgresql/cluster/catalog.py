@@ -54,6 +54,8 @@ _LANGUAGES = """SELECT lanname::text FROM pg_language l WHERE oid >= 16384 AND N
 WHERE d.classid = 'pg_language'::regclass AND d.objid = l.oid AND d.deptype = 'e') ORDER BY 1"""
 _ACCESS_METHODS = """SELECT DISTINCT amname::text FROM pg_am m JOIN pg_class c ON c.relam = m.oid
 WHERE m.oid >= 16384 ORDER BY 1"""
+_EVENT_TRIGGERS = """SELECT evtname::text FROM pg_event_trigger e WHERE NOT EXISTS (SELECT 1 FROM pg_depend d
+WHERE d.classid = 'pg_event_trigger'::regclass AND d.objid = e.oid AND d.deptype = 'e') ORDER BY 1"""
 _FOREIGN = """SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'f' ORDER BY 1"""
 
@@ -80,6 +82,7 @@ def requirements(connection: Any) -> dict[str, Any]:
         "collations": [list(row) for row in connection.execute(_COLLATIONS).fetchall()],
         "languages": names(_LANGUAGES),
         "access_methods": names(_ACCESS_METHODS),
+        "event_triggers": names(_EVENT_TRIGGERS),
     }
 
 

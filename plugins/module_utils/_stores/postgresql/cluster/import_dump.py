@@ -107,7 +107,7 @@ def throw_away(server: Server, name: str) -> Iterator[str]:
     """
     database = f"day2_import_{hashlib.sha256(name.encode()).hexdigest()[:12]}"
     mark = "day2: " + json.dumps({"of": name, "step": "import"})
-    with server.connect() as session:
+    with server.connect() as session, errors(SourceError, f"Can't import the dump of {name}"):
         _lock(session, name)
         _remove_leftover(session, database, mark)
         with errors(SourceError, f"Can't create the database {database}, which the import needs (CREATEDB)"):

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, Optional
 from ...._core.errors import SourceError, TargetError, TaskEnded
 from ...._core.files import need_space
 from ..client import errors, identifier, psycopg
+from .commits import commit
 from .restore_properties import Properties, dress, literal, read_properties
 from .server import Server
 
@@ -201,10 +202,20 @@ class Swap:
         self, server: Server, session: Any, places: Sequence[tuple[Place, Properties]], disconnect: bool
     ) -> None:
         self._server = server
-        self._session = session
+        self._session = self._first = session
         self._places = list(places)
         self._disconnect = disconnect
         self._replaced: dict[str, Properties] = {}
+
+    @property
+    def session(self) -> Any:
+        """Another one once the connection was lost during a commit."""
+        return self._session
+
+    def close(self) -> None:
+        """Close the session if it is another one than at first."""
+        if self._session is not self._first:
+            self._session.close()
 
     def apply(self) -> None:
         """Raises TargetError, with everything as it was."""
@@ -255,12 +266,25 @@ class Swap:
         names = [place.name for place, _properties in self._places]
         with self._chase(names) if disconnect else contextlib.nullcontext():
             try:
-                with errors(TargetError, f"Can't replace {', '.join(names)}"), self._session.transaction():
+                with errors(TargetError, f"Can't replace {', '.join(names)}"), self._rolled_back():
                     self._session.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
                     yield
+                    self._session = commit(self._server, self._session)
             except TargetError:
-                self._name_users(names)
+                if not self._session.closed:
+                    self._name_users(names)
                 raise
+
+    @contextlib.contextmanager
+    def _rolled_back(self) -> Iterator[None]:
+        """A transaction that the block commits itself, or that is rolled back."""
+        self._session.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(psycopg.Error):  # a closed session has rolled back
+                self._session.execute("ROLLBACK")
+            raise
 
     def _name_users(self, names: Sequence[str]) -> None:
         """Raise TargetError when somebody is connected to one of these databases, which is the better reason."""

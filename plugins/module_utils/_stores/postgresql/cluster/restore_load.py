@@ -28,6 +28,9 @@ _AT_ONCE = 1 << 16  # bytes: libpq moves all that is still to be sent each time 
 # names can contain anything, also what looks like the end of the statement
 _COPY = re.compile(rb'^-- TOC entry (\d+) .*?^(COPY (?:[^"\n;]|"(?:[^"]|"")*")*? FROM stdin;)$', re.M | re.S)
 _ENCODING = re.compile(rb"^SET client_encoding = '([^']+)';$", re.M)
+# Entries of a table of contents.
+_SEQUENCE = re.compile(r"\d+; \d+ \d+ SEQUENCE SET ")
+_EVENT_TRIGGER = re.compile(r"\d+; \d+ \d+ (?:(?:COMMENT|SECURITY LABEL) - )?EVENT TRIGGER ")
 _TABLE = re.compile(r'COPY ((?:"(?:[^"]|"")*"|[^"\s])+)')
 
 
@@ -44,6 +47,7 @@ class Load:
         self._jobs = jobs
         self._flags = list(flags)
         self._archive = contents.directory
+        self._late: list[str] = []
 
     def schema(self) -> None:
         """Everything that rows need: types, functions, tables, sequences, empty large objects."""
@@ -61,10 +65,21 @@ class Load:
 
     def rest(self) -> None:
         """Sequences, then indexes, constraints, triggers, policies and materialized views."""
-        found = lines_of(self._tools, self._archive, "SEQUENCE SET")
-        if found:
-            self._pg_restore("-L", list_of(found, self._contents.path("sequences.list")))
-        self._pg_restore("--section=post-data", "-j", str(self._jobs))
+        listed = lines_of(self._tools, self._archive, ".*")
+        sequences = [line for line in listed if _SEQUENCE.match(line)]
+        if sequences:
+            self._pg_restore("-L", list_of(sequences, self._contents.path("sequences.list")))
+        self._late = [line for line in listed if _EVENT_TRIGGER.match(line)]
+        words = ["--section=post-data", "-j", str(self._jobs)]
+        if self._late:  # pg_restore would create them before it refreshes materialized views, which fires them
+            others = [line for line in listed if line not in self._late]
+            words += ["-L", list_of(others, self._contents.path("others.list"))]
+        self._pg_restore(*words)
+
+    def event_triggers(self) -> None:
+        """After `rest`. They fire for what is altered from here on."""
+        if self._late:
+            self._pg_restore("-L", list_of(self._late, self._contents.path("event_triggers.list")))
 
     def _large_objects(self) -> None:
         found = self._contents.large_objects()

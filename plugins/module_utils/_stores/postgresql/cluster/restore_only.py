@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Restoring the rows of some tables, in one transaction that is verified before it is committed.
 
-The tables keep their definitions, and readers see either all old or all new rows. Triggers do not fire, and sequences
-are never set back, so that no number is given out twice. Check mode loads the rows into temporary tables, so that it
-finds whatever the run would refuse.
+The tables keep their definitions, and readers see either all old or all new rows. Triggers do not fire, nor do event
+triggers unless others own them, and sequences are never set back, so that no number is given out twice. Check mode
+loads the rows into temporary tables, so that it finds whatever the run would refuse.
 """
 
 # ruff: noqa: S608 names are quoted by `relation`
@@ -20,6 +20,7 @@ from typing import Any, Optional
 from ...._core.errors import InvalidRequest, TargetError
 from ...base import Change, Copy, Restoration
 from ..client import errors, psycopg
+from .commits import commit
 from .identity import Table, relation, table_sums
 from .restore_comparison import Comparison, Rows, definitions_of
 from .restore_contents import Contents
@@ -60,6 +61,7 @@ def prepare_only(
     details = copy.details["databases"][source]
     with contextlib.ExitStack() as stack:
         session = _enter(server, target, stack)
+        stack.enter_context(errors(TargetError, f"Can't prepare the restore of tables of {target}"))
         tools = Tools(server, scratch, details)
         contents = Contents(copy, source, os.path.join(scratch, "archive"))
         copy.progress.start(f"Comparing tables of {target}")
@@ -155,8 +157,7 @@ class _Work:
 
     def rehearse(self) -> None:
         """Try everything that could be refused with temporary tables."""
-        self._check_allowed()
-        self.session.execute("BEGIN")
+        self._begin()
         instead: dict[str, str] = {}
         for number, one in enumerate(self._kept):
             name = f'"day2_{number}"'
@@ -164,7 +165,8 @@ class _Work:
             like = f"LIKE {one.quoted} INCLUDING GENERATED INCLUDING CONSTRAINTS INCLUDING INDEXES"
             self.session.execute(f"CREATE TEMP TABLE {name} ({like}) ON COMMIT DROP")
             instead[one.quoted] = f"pg_temp.{name}"
-            self._load(one, f"pg_temp.{name}", Table("pg_temp", f"day2_{number}", "t", "", 0, one.table.columns))
+            self._load(one, f"pg_temp.{name}")
+            self._verify(one, Table("pg_temp", f"day2_{number}", "t", "", 0, one.table.columns))
         # the server shows names without quotes that they don't need
         shown = {self._shown(table): temporary for table, temporary in instead.items()}
         self._check_keys(shown)
@@ -172,7 +174,8 @@ class _Work:
         self._create(new)
         for one in self._created:
             if one.before is None:
-                self._load(one, one.quoted, one.table)
+                self._load(one, one.quoted)
+                self._verify(one, one.table)
             else:  # its definition would have to be dropped first
                 for _data in self._contents.rows(one.file):
                     pass
@@ -182,13 +185,16 @@ class _Work:
 
     def begin(self) -> None:
         """Lock the tables against writing by others."""
-        self._check_allowed()
-        self.session.execute("BEGIN")
+        self._begin()
         self._lock(self._involved(), "SHARE ROW EXCLUSIVE")
 
-    def _check_allowed(self) -> None:
+    def _begin(self) -> None:
+        if self.session.execute("SELECT pg_is_in_recovery()").fetchone()[0]:
+            raise TargetError(f"{self._server.shown} is a standby, where nothing can be restored.", "Use its primary.")
         self._triggers.check()
         check_dependents(self.session, self._replaced())
+        self.session.execute("BEGIN")
+        self._triggers.silence()
 
     @property
     def excludes_readers(self) -> bool:
@@ -210,13 +216,20 @@ class _Work:
         for one in self.tables:
             # TRUNCATE would show an empty table to those who read with an older snapshot
             self.session.execute(f"DELETE FROM ONLY {one.quoted} t {one.table.condition}")
-            self._load(one, one.quoted, one.table)
+            self._load(one, one.quoted)
         self._check_keys({})
         triggers.enable()
         self._create(self._created, "post-data")
         for one in self.tables:
             self._advance(one.quoted, sequences)
+        for one in self.tables:  # last, as event triggers may have written to one of them
+            self._verify(one, one.table)
+        triggers.unsilence()
         return triggers.notes
+
+    def commit(self) -> Any:
+        """Returns the session to go on with."""
+        return commit(self._server, self.session)
 
     def _replaced(self) -> list[Name]:
         """Tables that exist with another definition."""
@@ -240,11 +253,15 @@ class _Work:
                 self._run(self._definitions.text(names, section))
 
     def notes(self) -> list[str]:
-        """On what is created in another schema. Raises TargetError for what can't be."""
+        """On event triggers, and what is created in another schema. Raises TargetError for what can't be."""
+        notes = []
+        if self.tables and self._triggers.heard:
+            heard = ", ".join(self._triggers.heard)
+            notes.append(f"Event triggers fire for what the restore alters, as this role can't disable them: {heard}.")
         names = [one.source for one in self._created]
         if self._definitions is None or not names or not self._place.elsewhere:
-            return []
-        return self._definitions.notes_alone(names, self._place.of(names[0])[0])
+            return notes
+        return notes + self._definitions.notes_alone(names, self._place.of(names[0])[0])
 
     def _run(self, text: bytes) -> None:
         self.session.execute(text)
@@ -278,17 +295,20 @@ class _Work:
         ]
         return f"in use by {', '.join(shown)}" if shown else "the session that held a lock has ended meanwhile"
 
-    def _load(self, one: Rows, into: str, table: Table) -> None:
+    def _load(self, one: Rows, into: str) -> None:
         whole = one.statement.decode("utf-8", "surrogateescape")
         start = re.match(r'COPY ((?:"(?:[^"]|"")*"|[^"\s])+)', whole)
         rest = whole[start.end() :] if start else ""
         statement = f"COPY {into}{rest}".encode("utf-8", "surrogateescape")
         copy_in(self.session, statement, self._contents.rows(one.file), one.file)
+
+    def _verify(self, one: Rows, table: Table) -> None:
         got = next(iter(table_sums(self.session, [table]).values()))
         if got != one.wanted:
             raise TargetError(
                 f"The restored rows of {one.table.shown} differ from the backup.",
-                "Nothing was changed. Its columns may have other types than in the backup.",
+                "Nothing was changed. Its columns may have other types than in the backup, or an event trigger may "
+                "have changed it.",
             )
 
     def _check_keys(self, instead: Mapping[str, str]) -> None:
@@ -351,7 +371,7 @@ class TablesRestoration:
         with errors(TargetError, f"Can't restore tables of {self._database}"):
             if self._work.excludes_readers:
                 self.notes += self._work.replace(self._sequences)
-            self._session.execute("COMMIT")
+            self._session = self._work.commit()
         self._applied = True
 
     def undo(self) -> None:
@@ -367,6 +387,7 @@ class TablesRestoration:
                     self._session.execute(f"ANALYZE {one.quoted}")
             else:
                 self._session.execute("ROLLBACK")
+        self._session.close()
 
     def __enter__(self) -> Restoration:
         return self

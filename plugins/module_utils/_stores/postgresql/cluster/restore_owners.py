@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 from ...._core.errors import InvalidRequest, TargetError
-from ..client import errors, identifier
+from ..client import identifier
 from .archive import normalised
 from .restore_properties import Properties
 from .restore_tools import Tools
@@ -82,21 +82,18 @@ class Owners(NamedTuple):
         )
 
 
-def give_to_others(tools: Tools, archive: str, database: str, owners: Owners) -> None:
-    """Run the statements that `Owners.flags` leave out, with the names of other roles. Raises TargetError.
+def statements_for_others(tools: Tools, archive: str, owners: Owners) -> list[str]:
+    """The statements that `Owners.flags` leave out, with the names of other roles. Raises TargetError.
 
     They are told by comparing what pg_restore writes with and without these flags: bodies of functions may well
     contain the same lines.
     """
     if owners.mode != MAP:
-        return
+        return []
     words = ["-s", "-f", "-", "--no-subscriptions"]
     everything = tools.run("pg_restore", [*words, archive], None, TargetError)
     without = tools.run("pg_restore", [*words, *owners.flags, archive], None, TargetError)
-    lines = _added(_lines(everything), _lines(without))
-    with tools.server.connect(database) as session, errors(TargetError, "Can't set owners and privileges"):
-        for line in lines:
-            session.execute(renamed(line, owners))
+    return [renamed(line, owners) for line in _added(_lines(everything), _lines(without))]
 
 
 def _lines(text: bytes) -> list[str]:

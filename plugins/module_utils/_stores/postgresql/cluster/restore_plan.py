@@ -28,7 +28,7 @@ from .restore_databases import (
     remove_leftovers,
 )
 from .restore_load import Load
-from .restore_owners import Owners, give_to_others
+from .restore_owners import Owners, statements_for_others
 from .restore_places import choose, replaceable
 from .restore_properties import Properties
 from .restore_requires import check_requirements, refuse
@@ -91,6 +91,7 @@ def prepare(
     pairs = choose(copy.details, options)
     with contextlib.ExitStack() as stack:
         session = stack.enter_context(server.connect())
+        stack.enter_context(errors(TargetError, f"Can't prepare the restore to {server.shown}"))
         tools = Tools(server, scratch, next(iter(copy.details["databases"].values())))
         how = (bool(options.get("disconnect")), options.get("jobs") or _JOBS, options.get("compare") != "counts")
         work = _Work(session, tools, copy, Owners.of(options), *how)
@@ -104,6 +105,7 @@ def prepare(
             notes += work.check_part(part)
         swap = Swap(server, session, [(part.place, part.properties) for part in changed], work.disconnect)
         ready = WholeRestoration(work, parts, swap, notes)
+        stack.callback(swap.close)
         stack.push(ready.clean)
         for part in changed if dry else ():
             part.contents.verify()
@@ -192,12 +194,23 @@ class _Work(NamedTuple):
         load.schema()
         load.rows({name: sums[0] for name, sums in part.expected.sums.items()})
         load.rest()
-        give_to_others(self.tools, part.contents.directory, place.new, self.owners)
+        statements = statements_for_others(self.tools, part.contents.directory, self.owners)
+        about_event_triggers = [one for one in statements if one.startswith("ALTER EVENT TRIGGER ")]
+        self._run(place.new, [one for one in statements if one not in about_event_triggers])
+        load.event_triggers()  # from here on, these fire
+        self._run(place.new, about_event_triggers)
         self.copy.progress.start(f"Verifying the database {place.name}")
         with ThreadPoolExecutor(1, "day2-analyze") as pool:  # of the processors, the digests of one table use few
             analyzed = pool.submit(self._analyze, place.new)
             self._verify(part)
             analyzed.result()
+
+    def _run(self, database: str, statements: Sequence[str]) -> None:
+        if not statements:
+            return
+        with self.tools.server.connect(database) as new, errors(TargetError, "Can't set owners and privileges"):
+            for one in statements:
+                new.execute(one)
 
     def _analyze(self, database: str) -> None:
         with self.tools.server.connect(database) as new, errors(TargetError, f"Can't analyze {database}"):
@@ -221,7 +234,6 @@ class WholeRestoration:
 
     def __init__(self, work: _Work, parts: Sequence[_Part], swap: Swap, notes: list[str]) -> None:
         self._work = work
-        self._session = work.session
         self._parts = [part for part in parts if part.changed]
         self._swap = swap
         self._applied = False
@@ -236,7 +248,8 @@ class WholeRestoration:
     def build(self) -> None:
         """All of them, before any takes its place."""
         for part in self._parts:
-            self._work.fill(part)
+            with errors(TargetError, f"Can't restore the database {part.place.name}"):
+                self._work.fill(part)
 
     def apply(self) -> None:
         self._swap.apply()
@@ -256,8 +269,8 @@ class WholeRestoration:
             name = part.place.old if self._applied else part.place.new
             try:
                 with errors(TargetError, f"Can't drop the database {name}"):
-                    if exists(self._session, name):
-                        drop(self._session, name)
+                    if exists(self._swap.session, name):
+                        drop(self._swap.session, name)
             except Day2Error as exc:
                 self.notes += (f"{exc.message} The next restore will drop it.",)
 

@@ -57,6 +57,9 @@ def check_requirements(session: Any, database: str, details: Mapping[str, Any], 
             own = {owners.name(name) for name in needs["owners"]} if owners.mode != NONE else set()
             _memberships(session, user, own | ({properties.owner} if is_new else set()), lack)
             _is_ours(session, database, lack)
+            triggers = needs.get("event_triggers")  # not in older backups
+            if triggers:
+                lack.missing.append(f"the privilege to create event triggers (superuser): {', '.join(triggers)}")
         spaces = set(needs["tablespaces"]) if owners.mode != NONE else set()
         spaces |= {properties.tablespace} - {""} if is_new else set()
         _names(session, "tablespace", "SELECT spcname FROM pg_tablespace", spaces, lack)

@@ -136,7 +136,7 @@ def _schema(tools: Tools, program: str, words: list[str], database: Optional[str
 
 
 def lines_of(tools: Tools, archive: str, kind: str) -> list[str]:
-    """The entries of one type in an archive, as `pg_restore -L` takes them."""
+    """The entries of one type, a regular expression, in an archive, as `pg_restore -L` takes them."""
     start = re.compile(rf"\d+; \d+ \d+ {kind} ")
     listed = tools.run("pg_restore", ["-l", archive], None, TargetError).decode("utf-8", "surrogateescape")
     return [line for line in listed.split("\n") if start.match(line)]

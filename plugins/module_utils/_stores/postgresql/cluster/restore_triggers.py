@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Disables triggers and foreign keys while the rows of tables are replaced."""
+"""Disables triggers, event triggers and foreign keys while the rows of tables are replaced."""
 
 from __future__ import annotations
 
@@ -16,17 +16,22 @@ _TRIGGERS = """
 SELECT tgrelid::regclass::text, tgname::text, tgenabled::text FROM pg_trigger
 WHERE tgrelid = ANY(%s::regclass[]) AND NOT tgisinternal AND tgenabled = ANY(%s::"char"[]) ORDER BY 1, 2
 """
+_EVENT_TRIGGERS = """
+SELECT evtname::text, evtenabled::text, pg_has_role(evtowner, 'USAGE') FROM pg_event_trigger
+WHERE evtevent <> 'login' AND evtenabled = ANY(%s::"char"[]) ORDER BY 1
+"""
 _FOREIGN_OWNERS = """
 SELECT c.oid::regclass::text, pg_get_userbyid(relowner), c.relhasrules FROM pg_class c
 WHERE c.oid = ANY(%s::regclass[]) AND (c.relhasrules OR NOT pg_has_role(current_user, relowner, 'USAGE')) ORDER BY 1
 """
-_ENABLE = {"O": "ENABLE TRIGGER", "A": "ENABLE ALWAYS TRIGGER", "R": "ENABLE REPLICA TRIGGER"}
+_ENABLE = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
 
 
 class Triggers:
     """With the right to set session_replication_role, only triggers that fire nevertheless have to be disabled.
 
-    Others, if they own the tables, can disable triggers, and drop foreign keys and create them again.
+    Others, if they own the tables, can disable triggers, and drop foreign keys and create them again. Event triggers
+    that are not theirs fire: `heard` are their names.
     """
 
     def __init__(self, session: Any, tables: Sequence[str], keys: Sequence[ForeignKey]) -> None:
@@ -34,6 +39,10 @@ class Triggers:
         self._tables = list(tables)
         self._keys = list(keys)
         self._as_replica = _may_be_replica(session)
+        self._fire = ["A", "R"] if self._as_replica else ["A", "O"]
+        found = session.execute(_EVENT_TRIGGERS, (self._fire,)).fetchall()
+        self._silenced = [(name, state) for name, state, ours in found if ours]
+        self.heard = [name for name, _state, ours in found if not ours]
         self._disabled: list[tuple[str, str, str]] = []
         self.notes: tuple[str, ...] = ()
 
@@ -47,24 +56,31 @@ class Triggers:
         if not self._as_replica:
             self._check_owner()
 
-    def disable(self) -> None:
-        """After `check`."""
+    def silence(self) -> None:
+        """First of all in the transaction: until its end, event triggers do not fire for what it alters."""
         if self._as_replica:
             self._session.execute("SET LOCAL session_replication_role = replica")
-        else:
+        for name, _state in self._silenced:  # which fires none of them
+            self._session.execute(f"ALTER EVENT TRIGGER {identifier(name)} DISABLE")
+
+    def unsilence(self) -> None:
+        """Last of all in the transaction."""
+        for name, state in self._silenced:
+            self._session.execute(f"ALTER EVENT TRIGGER {identifier(name)} {_ENABLE[state]}")
+
+    def disable(self) -> None:
+        """After `check` and `silence`."""
+        if not self._as_replica:
             for key in self._keys:
                 self._session.execute(key.drop())
-        fire = ["A", "R"] if self._as_replica else ["A", "O"]
-        self._disabled = self._session.execute(_TRIGGERS, (self._tables, fire)).fetchall()
+        self._disabled = self._session.execute(_TRIGGERS, (self._tables, self._fire)).fetchall()
         for table, name, _state in self._disabled:
             self._session.execute(f"ALTER TABLE {table} DISABLE TRIGGER {identifier(name)}")
 
     def enable(self) -> None:
         """Restore the state before `disable`."""
-        if self._as_replica:
-            self._session.execute("SET LOCAL session_replication_role = origin")
         for table, name, state in self._disabled:
-            self._session.execute(f"ALTER TABLE {table} {_ENABLE[state]} {identifier(name)}")
+            self._session.execute(f"ALTER TABLE {table} {_ENABLE[state]} TRIGGER {identifier(name)}")
         if not self._as_replica:
             for key in self._keys:
                 self._session.execute(key.add())
