@@ -174,7 +174,7 @@ def test_the_owner_of_the_tables_needs_no_superuser(bench: Bench) -> None:
         with bench.prepare(copy, "cust", dry=True, username="till") as ready:
             assert ready.notes == (f"{HEARD}audit.",)
         with pytest.raises(TargetError, match=r"public\.log differ from the backup.*an event trigger may have"):
-            bench.prepare(copy, "cust", "log", username="till")
+            bench.restore(copy, "cust", "log", username="till")
         assert bench.query("shop", "SELECT count(*) FROM public.log") == 1
         assert bench.restore(copy, "cust", username="till").notes[0] == f"{HEARD}audit."
     finally:
