@@ -14,6 +14,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Optional
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core import host_state
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
 from ansible_collections.day2.ops.plugins.module_utils._core.s3_signed import Signed
 from ansible_collections.day2.ops.plugins.module_utils._repository import s3_upload
+from ansible_collections.day2.ops.plugins.module_utils._repository.s3 import S3Objects
 from ansible_collections.day2.ops.tests.faults.verb import run_verb
 from tests.conftest import TIMES
 from tests.services.repositories import KINDS, client
@@ -100,6 +102,16 @@ class Application:
     def backup(self, **more: Any) -> dict[str, Any]:
         return run_verb("backup", self.params(**more))
 
+    def objects(self) -> list[str]:
+        """The keys of all versions and delete markers of backups, below the set."""
+        bucket, _slash, top = self.place["repository"][len("s3://") :].partition("/")
+        page = client(self.place["s3"]).list_object_versions(Bucket=bucket, Prefix=f"{top}/app/2")
+        return [one["Key"].split("/", 2)[2] for one in page.get("Versions", ()) + page.get("DeleteMarkers", [])]
+
+    def marks(self) -> int:
+        """How many removals have begun."""
+        return sum(key.endswith("/removed") for key in self.objects())
+
     def check(self) -> tuple[list[str], list[str]]:
         """The backups, all of them whole, and what lies about besides."""
         info = run_verb("backup_info", {"name": "app", "verify": "full", **self.place})
@@ -107,8 +119,7 @@ class Application:
         ids = [one["id"] for one in info["sets"][0]["backups"]]
         bucket, _slash, prefix = self.place["repository"][len("s3://") :].partition("/")
         api = client(self.place["s3"])
-        page = api.list_object_versions(Bucket=bucket, Prefix=f"{prefix}/app/2")
-        keys = [one["Key"].split("/", 2)[2] for one in page.get("Versions", ()) + page.get("DeleteMarkers", [])]
+        keys = self.objects()
         removed = {key.split("/")[0] for key in keys if key.endswith("/removed")}
         litter = [
             key for key in keys if key.split("/")[0] not in {*ids, *removed} and not key.endswith("manifest.json")
@@ -187,6 +198,50 @@ def test_killed_at_each_request(application: Application, when: str) -> None:
             break
     assert status == 0
     assert at > 15
+
+
+def killed_after(call: str, path: str, run: Callable[[], Any]) -> int:
+    """The status of a run that is killed right after it has written or removed an object."""
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1]
+    real = getattr(S3Objects, call)
+
+    def killing(self: S3Objects, what: Any, *more: Any) -> Any:
+        what = what if isinstance(what, str) else list(what)
+        answer = real(self, what, *more)
+        if any(key.endswith(path) for key in ([what] if isinstance(what, str) else what)):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return answer
+
+    setattr(S3Objects, call, killing)
+    try:
+        run()
+    finally:
+        os._exit(1)
+
+
+def test_killed_once_the_backup_is_there(application: Application) -> None:
+    application.change()
+    assert killed_after("create", "/manifest.json", application.backup) == signal.SIGKILL
+    assert len(application.check()[0]) == 3
+    again = application.backup(keep={"last": 3})
+    assert (again["reason"], again["changed"]) == ("unchanged", False)
+    assert application.check()[1] == []
+    # with the mark of a removal, it is still a backup: the mark goes, and the policy is asked again
+    assert killed_after("put", "/removed", application.backup) == signal.SIGKILL
+    assert application.marks() == 1
+    assert len(application.check()[0]) == 3  # it notes what it has verified, with the lock
+    assert application.marks() == 0
+    assert application.backup(keep={"last": 3})["removed"] == []
+    assert len(application.backup()["removed"]) == 1
+    # without its manifest, it is none
+    run = partial(application.backup, keep={"last": 1})
+    assert killed_after("remove", "/manifest.json", run) == signal.SIGKILL
+    newest = [again["backup"]["id"]]
+    assert application.check()[0] == newest
+    assert application.backup(keep={"last": 1})["removed"] == []
+    assert application.check() == (newest, [])
 
 
 def test_each_answer_lost(application: Application) -> None:
