@@ -228,7 +228,7 @@ class _Lines:
         some = tuple(field for field in info.fields if field.name in {*info.key, *wanted})
         written = [field for field in fields if field.kind in _WRITTEN]
         members = ", ".join(
-            f"'{before}\"{field.name}\": ', coalesce({_json(field)}::text, 'null')"
+            f"'{before}\"{field.name}\": ', {_json(field)}"
             for before, field in zip(["{", *[", "] * len(written)], written)
         )
         columns = [*(f"{identifier(name)}::text" for name in info.stored.key), "c.xmin::text"]
@@ -257,7 +257,10 @@ def _writes_lines(info: Info) -> bool:
 
 
 def _json(field: Field) -> str:
-    return f"to_json({selected(field)})" if field.kind == TEXT else selected(field)
+    """A value for concat(), which takes JSON as it is: to make text of each value would take a sixth of the time."""
+    if field.kind == TEXT:
+        return f"coalesce(to_json({selected(field)}), 'null'::json)"
+    return f"coalesce({selected(field)}::text, 'null')"
 
 
 class _InTransaction:
