@@ -103,8 +103,8 @@ def test_several_stores_and_a_probe_that_finds_them(lab: Lab, database: Applicat
     script = (
         'test "$DAY2_DRILL_PATH_DB" = {path.db} && test "$DAY2_DRILL_PATH_DOC_1" = {path.doc-1} && '
         'test "$DAY2_DRILL_PATH" = {path} && test "$(sqlite3 {path.db} "SELECT count(*) FROM requests")" = 20 && '
-        'test "$(stat -c %a {path})" = 700'
-    )
+        'test "$(stat -c %a {path})" = 700 && test "${DAY2_DRILL_PATH_DB##*/}" = NAME'
+    ).replace("NAME", database.path.name)
     result = lab.drill(probe=["sh", "-c", script])
     assert result["drill"]["verdict"] == "pass", result["msg"]
     assert list(result["drill"]["stages"]) == ["restore", "verify", "probe"]

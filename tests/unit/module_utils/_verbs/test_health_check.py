@@ -161,8 +161,8 @@ def test_retries(tmp_path: Path) -> None:
     assert time.monotonic() - began > 0.2
     assert statuses(result) == {"flaps": "ok"}
     assert (tmp_path / "tries").read_text() == "x\n" * 3
-    result = run([command("fails", "exit 2", retries=2, interval=0)])
-    assert result["checks"][0]["message"] == "sh exited with status 2 (after 3 attempts)"
+    result = run([command("fails", "exit 2", retries=3, interval=0)])
+    assert result["checks"][0]["message"] == "sh exited with status 2 (after 4 attempts)"
 
 
 def test_an_outcome_has_the_limits_of_its_check() -> None:
