@@ -221,11 +221,17 @@ def test_other_templates(controller: Controller, template: str, playbook: str, s
     assert (job.status, job.of(f"day2_{playbook}")["status"]) == ("successful", status)
 
 
-def test_a_recovery_of_a_host_that_has_its_data(controller: Controller) -> None:
+def test_a_recovery_of_a_host_that_has_its_data(controller: Controller, application: Application) -> None:
     """As a check, with unanswered questions; the scenario recovery has the rest."""
     assert controller.launch("backup").status == "successful"
     job = controller.launch("recover", {}, HOST, check=True)
     assert (job.status, job.of("day2_recover")["status"]) == ("successful", "ok"), job.text
+    tasks = application.root / "ending.yml"
+    tasks.write_text(yaml.safe_dump([{"name": "End the play", "ansible.builtin.meta": "end_host"}]))
+    controller.inventory["all"]["hosts"][HOST]["recover_application_tasks"] = str(tasks)
+    job = controller.launch("recover", {}, HOST, check=True)
+    assert (job.status, job.of("day2_recover")["status"]) == ("failed", "failed"), job.text
+    assert f"before the recovery of {HOST} was complete, in the stage application" in job.of("day2_recover")["msg"]
 
 
 def test_an_upgrade_with_a_task_file_of_the_project(controller: Controller, application: Application) -> None:
