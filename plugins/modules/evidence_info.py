@@ -12,7 +12,7 @@ version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - With O(day2.ops.backup#module:evidence), each backup, copy, full verification and restore adds a line to the journal
+  - With O(day2.ops.backup#module:evidence), each backup, copy, full verification, restore and drill adds a line to the journal
     of the host (C(/var/lib/day2/state/evidence/journal.jsonl)). Each line has the digest of the line before it, and the last line is anchored
     in the repositories. This module verifies that no line was changed, removed or put in.
   - The journal belongs to the user of the task. Run as root (C(become)) to verify that of scheduled jobs.
