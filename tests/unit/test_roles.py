@@ -434,31 +434,40 @@ def kept_state(run: str, in_use: Optional[str] = None) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("claimed", "kept", "written", "refused"),
+    ("claimed", "answer", "refused"),
     [
-        (False, {"skipped": True}, {"failed": True}, None),
-        (False, kept_state("08:00"), kept_state("08:00"), None),
-        (False, {"content": "ZGFtYWdlZA=="}, {"content": "ZGFtYWdlZA=="}, None),  # with recover_restart
+        (False, {"conflict": False, **kept_state("09:00")}, None),
         # The other run has restored the data meanwhile, and users write.
-        (False, kept_state("08:00"), kept_state("08:00", "08:30"), "/r.json has changed since this run read it"),
-        (False, {"skipped": True}, kept_state("08:59"), "another recovery of app1 is at work"),
-        (False, kept_state("08:00"), {"failed": True}, "Once the other one has ended, run it again"),
-        (True, {"skipped": True}, kept_state("09:00"), None),
-        (True, {"skipped": True}, kept_state("09:01"), "Another recovery of app1 began at 09:01 and goes on"),
+        (False, {"conflict": True, **kept_state("08:00", "08:30")}, "/r.json has changed since this run read it"),
+        (False, {"conflict": True, **kept_state("08:59")}, "another recovery of app1 is at work"),
+        (False, {"conflict": True, "content": ""}, "Once the other one has ended, run it again"),
+        (True, {"conflict": False, **kept_state("09:00")}, None),
+        (True, {"conflict": True, **kept_state("09:01")}, "Another recovery of app1 began at 09:01 and goes on"),
+        (True, {"conflict": True, "content": ""}, "/r.json was removed, so this one stops"),
     ],
 )
 def test_a_recovery_does_not_overwrite_the_state_of_another(
-    claimed: bool, kept: dict[str, Any], written: dict[str, Any], refused: Optional[str]
+    claimed: bool, answer: dict[str, Any], refused: Optional[str]
 ) -> None:
-    look, check = playbook_tasks(
-        "tasks/recover/write.yml", "Read which run has written the state", "Check that no other run is at work"
-    )
-    assert look["when"] == check["when"] == "not ansible_check_mode"
-    variables = {"recover__claimed": claimed, "recover__kept": kept, "recover__written": written}
-    more = {"recover__began": "09:00", "recover__state_path": "/r.json", "inventory_hostname": "app1"}
-    accepted, message = said_by(check, **variables, **more)
-    assert accepted is (refused is None)
-    assert refused is None or refused in message
+    """What was read since is compared by the module. An upgrade does the same."""
+    for path, known in (("recover/write.yml", "recover__known"), ("upgrade_record.yml", "upgrade__known")):
+        write, check, keep = playbook_tasks(
+            f"tasks/{path}",
+            "Write how far the recovery is" if "recover" in path else "Record the step",
+            "Check that no other run is at work",
+            "Keep that the state is of this run" if "recover" in path else "Keep what was written",
+        )
+        assert write["when"] == check["when"] == keep["when"] == "not ansible_check_mode"
+        assert write["day2.ops.state_write"]["replaces"] == f"{{{{ {known} }}}}"
+        written = write["register"]
+        more = {"recover__claimed": claimed, "recover__state_path": "/r.json", "inventory_hostname": "app1"}
+        accepted, message = said_by(check, **{written: answer}, **more, upgrade__record="/u.json")
+        assert accepted is (refused is None)
+        assert refused is None or (refused if "recover" in path else "Another run has begun") in message
+        failed = Templar(DataLoader(), variables={written: {"failed": True}, **more})
+        assert failed.template(trusted("{{ " + write["failed_when"] + " }}")) is True
+        failed = Templar(DataLoader(), variables={written: {**answer, "failed": answer["conflict"]}, **more})
+        assert failed.template(trusted("{{ " + write["failed_when"] + " }}")) is False
 
 
 @pytest.mark.parametrize(
@@ -520,10 +529,12 @@ def test_an_upgrade_migrates_on_the_server_that_it_backs_up(server: dict[str, An
 )
 def test_an_upgrade_that_was_ended_denies_nothing(failure: str, wish: str, check_mode: bool, message: str) -> None:
     """A return may have restored the data, and check mode has stopped no service."""
-    (check,) = playbook_tasks("upgrade.yml", "Check that no task has ended the play")
+    publish, fail = playbook_tasks("upgrade.yml", "Publish that a task has ended the play", "Fail with what to do")
     known = {"upgrade__failure": failure, "upgrade_interrupted": wish, "ansible_check_mode": check_mode}
-    ended, said = said_by(check, upgrade__ended=False, upgrade__began="09:00", **known)
-    assert not ended
+    known.update(upgrade__ended=False, upgrade__began="09:00", inventory_hostname="app1")
+    templar = Templar(DataLoader(), variables={**trusted(fail["vars"]), **known})
+    assert templar.template(trusted("{{ " + publish["when"] + " }}")) is True
+    said = templar.template(trusted(fail["ansible.builtin.fail"]["msg"]))
     assert said.startswith(message.format("the play (meta: end_host, end_play or end_batch) before "))
     assert ("upgrade_interrupted=return" in said) is not check_mode
 
