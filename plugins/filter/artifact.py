@@ -55,6 +55,9 @@ _value:
     msg:
       description: The message.
       type: str
+    evidence:
+      description: The newest head of the journal of evidence in the results (C(journal), C(count), C(digest) and C(time)), if they were recorded.
+      type: dict
     results:
       description: One entry for each result of a list, with C(name), C(status), C(msg) and the values in O(keep).
       type: list

@@ -16,6 +16,7 @@ _SEVERITY = (SKIPPED, OK, CHANGED, FAILED)
 _TEXT = 500  # characters
 _DEPTH = 4  # of values that are kept
 _SIZE = 8192  # bytes of the JSON of an artifact
+_HEAD = ("journal", "count", "digest", "time")  # of the journal of evidence
 _AROUND = 40  # of them for the names "results" and "omitted"
 
 
@@ -25,9 +26,10 @@ def artifact(
     keep: Sequence[str] = (),
     results: Optional[Sequence[Mapping[str, Any]]] = None,
 ) -> dict[str, Any]:
-    """`status` (ok, changed, skipped or failed), `msg`, the values in `keep`, and `results`: one mapping for each
-    store, log or step. Texts are cut; results that would make the artifact larger than 8 KiB are left out, and counted
-    in `omitted`. Raises InvalidRequest for what is not a result.
+    """`status` (ok, changed, skipped or failed), `msg`, the values in `keep`, `evidence` (the newest head of the
+    journal in the results), and `results`: one mapping for each store, log or step. Texts are cut; results that would
+    make the artifact larger than 8 KiB are left out, and counted in `omitted`. Raises InvalidRequest for what is not a
+    result.
 
     :param result: the result of a module, or a list of `name` and `result` (or of mappings that have a `status`).
     :param reason: why the play failed; "" if it did not.
@@ -35,11 +37,12 @@ def artifact(
     :param results: entries that replace those made of `result`.
     """
     if isinstance(result, Mapping):
-        made = _summary(result, keep)
+        made = {**_summary(result, keep), **_evidence([result])}
         entries = results or ()
     elif isinstance(result, Sequence) and not isinstance(result, str) and all(isinstance(r, Mapping) for r in result):
         entries = [_entry(one, keep) for one in result]
         made = {"status": _worst(entries), "msg": _text("; ".join(_line(one) for one in entries))}
+        made.update(_evidence([one.get("result") for one in result]))
         entries = entries if results is None else results
     else:
         raise InvalidRequest("An artifact is made of the result of a module, or of a list of name and result.")
@@ -63,6 +66,17 @@ def _summary(result: Mapping[str, Any], keep: Sequence[str]) -> dict[str, Any]:
         if value is not None:
             made[path.replace(".", "_")] = _small(value)
     return made
+
+
+def _evidence(results: Sequence[Any]) -> dict[str, Any]:
+    """The newest head of the journal of evidence, so that it is kept where the host can't write."""
+    found = [
+        one["evidence"] for one in results if isinstance(one, Mapping) and isinstance(one.get("evidence"), Mapping)
+    ]
+    if not found:
+        return {}
+    newest = max(found, key=lambda head: int(head.get("count") or 0))
+    return {"evidence": {name: _small(newest.get(name)) for name in _HEAD}}
 
 
 def _status(result: Mapping[str, Any]) -> str:

@@ -396,6 +396,18 @@ def test_a_store_is_drilled_unless_that_is_refused(store: dict[str, Any], drills
     assert rendered("restore_drill", text, store_backup_stores=[{"name": "a", **store}]) == drills
 
 
+def test_drills_publish_the_head_of_the_journal() -> None:
+    head = {"journal": "j", "count": 7, "digest": "d", "time": "t"}
+    results = [{"msg": "m", "result": {"drill": {"verdict": "pass"}, "evidence": head}}, {"msg": "n", "failed": True}]
+    known = {"restore_drill_drills": [{"name": "a"}, {"name": "b"}], "restore_drill__drilled": {"results": results}}
+    found = rendered("restore_drill", "{{ restore_drill__results }}", **known)
+    assert [one.get("evidence") for one in found] == [head, None]
+    (play,) = read(ROLES[0].parents[1] / "playbooks" / "drill.yml")
+    variables = {**trusted(play["vars"]), "restore_drill_results": found}
+    published = Templar(DataLoader(), variables=variables).template(trusted("{{ drill__result }}"))
+    assert published == {"msg": "m n", "evidence": head}
+
+
 def test_maintenance_looks_at_the_clock_once_a_step() -> None:
     """A step that ends after the window has run: what has failed in it is told."""
     (play,) = read(ROLES[0].parents[1] / "playbooks" / "maintain.yml")

@@ -50,6 +50,16 @@ def test_a_play_that_failed_says_why() -> None:
     }  # fmt: skip
 
 
+def test_the_newest_head_of_the_journal_is_kept() -> None:
+    heads = [
+        {"journal": "j", "count": count, "digest": f"d{count}", "time": "t", "anchored_in": ["/b"]} for count in (9, 10)
+    ]
+    kept = {"journal": "j", "count": 10, "digest": "d10", "time": "t"}
+    assert artifact({**DONE, "evidence": heads[1]})["evidence"] == kept
+    results = [{"name": str(one["count"]), "result": {**DONE, "evidence": one}} for one in reversed(heads)]
+    assert artifact([*results, {"name": "none", "result": DONE}])["evidence"] == kept
+
+
 def test_an_artifact_is_small() -> None:
     many = [{"name": f"store {number}", "result": {"msg": "é" * 1000}} for number in range(100)]
     made = artifact(many)
