@@ -21,9 +21,9 @@ extends_documentation_fragment:
   - day2.ops.attributes
 attributes:
   check_mode:
-    support: full
+    support: partial
     details:
-      - Check mode fails if the file has changed.
+      - Check mode fails if the file has changed. As it writes nothing, a later task that replaces what this one would have written fails, too.
   diff_mode:
     support: none
   idempotent:
