@@ -116,6 +116,15 @@ def test_a_value_moves_from_a_record_that_goes_or_changes(
     assert not run(True, **params)["changed"]
 
 
+def test_values_that_move_from_record_to_record_in_several_batches(stores: Stores) -> None:
+    unique = "CREATE UNIQUE INDEX odd ON users (v)"
+    source = made(stores("sqlite"), TABLE, *(row(number, (f"'{number}'", 0)) for number in range(5)))
+    target = made(stores("sqlite"), TABLE, unique, *(row(number, (f"'{number - 1}'", 0)) for number in range(1, 5)))
+    params = {"source": source, "target": target, "on_existing": "replace", "safety_backup": False, "batch_size": 1}
+    assert run(**params)["changed"]
+    assert rows(target) == rows(source)
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_columns_that_only_the_target_has_keep_their_values(stores: Stores, kind: str) -> None:
     """The first of two equal values belongs to a record that has been removed for the application."""
