@@ -36,6 +36,10 @@ from ansible_collections.day2.ops.plugins.module_utils._repository.objective imp
         ({"repository": "s3://bucket", "s3": {"endpoint_url": "https://s3.example.com"}}, True),
         ({"repository": "s3://bucket", "s3": {"endpoint_url": "https://localhost.example.com"}}, True),
         ({"repository": "s3://bucket", "s3": None}, True),
+        ({"repository": "rclone:nas:app", "rclone": {"settings": {"type": "local"}}}, False),
+        ({"repository": "rclone:nas:app", "rclone": {"settings": {"type": "sftp", "host": "127.0.0.2"}}}, False),
+        ({"repository": "rclone:nas:app", "rclone": {"settings": {"type": "sftp", "host": "nas.example.com"}}}, True),
+        ({"repository": "rclone:nas:app", "rclone": {"settings": None}}, True),
     ],
 )
 def test_which_are_on_another_site(place: dict[str, Any], expected: bool) -> None:

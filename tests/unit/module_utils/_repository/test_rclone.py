@@ -335,6 +335,16 @@ def test_a_repository_that_was_begun_through_s3_can_only_be_read(top: Path, kind
     assert files(top) == before
 
 
+def test_a_damaged_header_is_an_error(top: Path) -> None:
+    one = repository(top)
+    with one.lock("app", "test", 0):
+        put(one)
+    for damaged in ("{", "[]", "{}", "[" * 100_000):
+        (top / ".day2/repository.json").write_text(damaged)
+        with pytest.raises(RepositoryError, match="is not known here.*It is damaged"):
+            repository(top).read_state("app", "fingerprints")
+
+
 @pytest.mark.parametrize("wrong", ["../elsewhere", "/elsewhere", "", "0" * 31])
 def test_the_id_of_a_repository_does_not_lead_out_of_the_state_of_the_host(top: Path, wrong: str) -> None:
     one = repository(top)
