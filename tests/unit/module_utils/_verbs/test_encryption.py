@@ -370,16 +370,19 @@ def test_a_host_recognizes_its_backups_of_stores_that_are_not_files(path: str, t
     assert not make_owner("a", [path + "2"]).owns(closed)
 
 
-def test_many_tiny_files_can_be_read_again(tmp_path: Path, key: Key) -> None:
-    """Each takes more of a pack than it has bytes."""
+def test_many_small_files_can_be_read_again(tmp_path: Path, key: Key) -> None:
+    """A tiny one takes more of a pack than it has bytes."""
     repository = DirectoryRepository(str(tmp_path / "backups"))
     with repository.lock("app", "backup", 0), repository.stage("app", datetime.now(timezone.utc)) as staging:
         files = EncryptedFiles(staging, usable("none"), [key.recipient])
-        digest = hashlib.sha256(b"x").hexdigest()
-        contents = [Content(files.path("data", f"{number:0>120}"), 1, digest) for number in range(6500)]
-        for one in contents:
-            with files.file(one.path) as target:
-                target.write(b"x")
+        contents = []
+        for number in range(6500):
+            data = b"x" if number else b"x" * 1_000_000
+            path = files.path("data", f"{number:0>120}")
+            contents.append(Content(path, len(data), hashlib.sha256(data).hexdigest()))
+            with files.file(path) as target:
+                target.write(data)
+        assert not files._objects  # all of them are in packs
         sealed = [files.seal(one, lambda _bytes: None) for one in contents]
     assert max(one.bytes for one in sealed) < LARGEST
 
