@@ -254,5 +254,6 @@ def test_command_that_is_not_there(check: Check) -> None:
 
 
 def test_secrets_in_the_environment_of_a_command(check: Check) -> None:
-    result = check("command", argv=["sh", "-c", "echo $PASSWORD"], environment={"PASSWORD": "S3cr3t"})
-    assert result["message"] == "********"
+    secrets = {"PASSWORD": "S3cr3t", "ANOTHER": "S3cr3t-which-begins-alike"}
+    result = check("command", argv=["sh", "-c", "echo $ANOTHER $PASSWORD"], environment=secrets)
+    assert result["message"] == "******** ********"
