@@ -186,26 +186,44 @@ def _tags(manifest: Manifest, asked: Collection[str]) -> Collection[str]:
     return manifest.tags if manifest.opened else [tag for tag in asked if has_tags(manifest, [tag], unknown=True)]
 
 
-def remember_confirmed(repository: Repository, name: str, backup_id: str, at: datetime) -> None:
-    """Record that a backup was found to equal the current data. The caller holds the lock."""
-    existing = set(repository.ids(name))
+def remember_confirmed(
+    repository: Repository, name: str, backup_id: str, at: datetime, existing: Optional[Collection[str]] = None
+) -> None:
+    """Record that a backup was found to equal the current data. The caller holds the lock.
+
+    :param existing: the ids of all backups of the set, where they need not be listed again.
+    """
     noted = dict(repository.read_state(name, CONFIRMED), **{backup_id: format_time(at)})
-    repository.write_state(name, CONFIRMED, {one: noted[one] for one in sorted(noted) if one in existing})
+    _write(repository, name, CONFIRMED, noted, existing)
 
 
 def remember_verified(
-    repository: Repository, name: str, found: dict[str, list[Problem]], now: datetime, stored: Collection[str] = ()
+    repository: Repository,
+    name: str,
+    found: dict[str, list[Problem]],
+    now: datetime,
+    *,
+    stored: Collection[str] = (),
+    existing: Optional[Collection[str]] = None,
 ) -> None:
     """Record the results of full verifications. The caller holds the lock.
 
     :param stored: those of which only the bytes as stored were compared.
+    :param existing: the ids of all backups of the set, where they need not be listed again.
     """
     ledger = repository.read_state(name, VERIFIED)
-    existing = set(repository.ids(name))
     for backup_id, problems in found.items():
         read = STORED if backup_id in stored else CONTENT
         ledger[backup_id] = {"at": format_time(now), "problems": problems, "read": read}
-    repository.write_state(name, VERIFIED, {one: ledger[one] for one in sorted(ledger) if one in existing})
+    _write(repository, name, VERIFIED, ledger, existing)
+
+
+def _write(
+    repository: Repository, name: str, document: str, noted: dict[str, Any], existing: Optional[Collection[str]]
+) -> None:
+    """Write what is known of backups that exist."""
+    there = set(repository.ids(name) if existing is None else existing)
+    repository.write_state(name, document, {one: noted[one] for one in sorted(noted) if one in there})
 
 
 def select(history: History, wanted: str, at: Optional[datetime], name: str) -> Manifest:

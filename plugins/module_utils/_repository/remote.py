@@ -76,10 +76,10 @@ class RemoteRepository:
         self.encryption = NOT_ENCRYPTED
 
     def check_writable(self, name: str) -> None:
-        trouble = self.trouble()
+        header = self._header.known()
+        trouble = "" if header is not None else self._objects.trouble()
         if trouble:
             raise RepositoryError(f"The repository {self.location} {trouble}.", "Create it, or correct its name.")
-        header = self._header.known()
         if header is not None:
             self._header.check_way(header)
         self._objects.check_locking(self._locking is not None)

@@ -164,9 +164,10 @@ def _remember(ready: BackupPlan, current: Optional[Manifest]) -> None:
     request, repository = ready.request, ready.request.repository
     if current is None or ready.reason == "recent":
         return
+    existing = {*ready.ids, current.id}  # the lock is held since they were listed
     if ready.writes and current.read_back == CONTENT:
-        remember_verified(repository, request.name, {current.id: []}, datetime.now(timezone.utc))
+        remember_verified(repository, request.name, {current.id: []}, datetime.now(timezone.utc), existing=existing)
     if not request.imported:
-        remember_confirmed(repository, request.name, current.id, ready.started)
+        remember_confirmed(repository, request.name, current.id, ready.started, existing)
         if ready.taken:  # last: they may lie elsewhere, on a host that keeps nothing
             remember_fingerprints(request, ready.taken)

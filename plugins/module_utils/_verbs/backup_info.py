@@ -215,7 +215,7 @@ def _record(
     try:
         with request.repository.lock(name, "backup_info", request.lock_timeout) as left:
             notes += left
-            remember_verified(request.repository, name, found, now, _closed(history))
+            remember_verified(request.repository, name, found, now, stored=_closed(history))
     except Day2Error as exc:
         notes.append(f"The results of the verification of {name} can't be recorded: {exc}")
     return notes

@@ -315,7 +315,7 @@ def _remember(ready: CopyPlan, copied: Sequence[Manifest]) -> None:
     request, now = ready.request, datetime.now(timezone.utc)
     if copied:  # each byte was read where it is
         stored = [one.id for one in ready.wanted if one.manifest.envelope is not None]
-        remember_verified(request.target, request.name, {one.id: [] for one in copied}, now, stored)
+        remember_verified(request.target, request.name, {one.id: [] for one in copied}, now, stored=stored)
     if request.confirmed is not None:
         for backup in [*ready.existing, *(one.id for one in copied)]:
             remember_confirmed(request.target, request.name, backup, request.confirmed)
