@@ -167,7 +167,7 @@ def test_what_can_be_put_back_is_put_back(run: Any, tmp_path: Path) -> None:
         load = f"echo >> {path}.times; case $(wc -l < {path}.times) in {times}) cat > {path};; *) exit 9;; esac"
         return {"type": "command", "name": path.stem, "dump": ["cat", str(path)], "restore": ["sh", "-c", load]}
 
-    stores = [{"type": "json", "path": str(first), "name": "first"}, program(second, "1"), program(last, "2")]
+    stores = [{"type": "json", "path": str(first), "name": "first"}, program(second, "1"), program(last, "2|4")]
     for path in paths:
         path.write_text('{"old": {}}')
     run("backup", sources=stores)
@@ -179,6 +179,11 @@ def test_what_can_be_put_back_is_put_back(run: Any, tmp_path: Path) -> None:
     told = str(caught.value)
     assert re.search(r"exit status 9.* former content of the target was put back\. ", told), told
     assert re.search(r"sh .*could not be put back: .*exit status 9.* The former data is in the safety backup \d+", told)
+    first.write_text('{"new": {}}')
+    with pytest.raises(TargetError, match="exit status 9") as caught:
+        run("restore", targets=[stores[0], stores[2]], on_existing="replace")
+    assert [path.read_text()[2:5] for path in paths] == ["new", "old", "new"]
+    assert "former data" not in str(caught.value)
 
 
 def test_only_some_collections(run: Any, tmp_path: Path) -> None:
