@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -21,8 +22,10 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2E
 from ansible_collections.day2.ops.plugins.module_utils._core.file_lock import FileLock
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql import optimizer
+from ansible_collections.day2.ops.plugins.module_utils._stores.records.inspection import Figures
 from ansible_collections.day2.ops.plugins.module_utils._stores.records.optimizing import (
     VACUUM,
+    OptimizePlan,
     OptimizeStep,
     OutOfTime,
     Until,
@@ -183,6 +186,15 @@ def test_vacuum_starts_only_if_it_fits(database: Store) -> None:
         assert details["steps"] == []
     assert content(database) == before
     assert details["bytes_freed"] == 0
+
+
+def test_what_fits_leaves_less_time_for_the_next() -> None:
+    steps = [OptimizeStep(VACUUM, name, "", 10 * 3600) for name in ("a", "b")]
+    outcome = store_optimize._Outcome()
+    outcome.planned(OptimizePlan(steps, (), Figures()), Until(15.5 * 3600))
+    assert outcome.fitting == steps[:1]
+    (held,) = outcome.held
+    assert re.fullmatch(r"it takes about 10h, but 5h\d+m are left", held.reason)
 
 
 def test_vacuum_that_is_stopped_has_changed_nothing(database: Store, monkeypatch: pytest.MonkeyPatch) -> None:
