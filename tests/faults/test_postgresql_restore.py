@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-import itertools
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -22,7 +22,7 @@ from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluste
     restore_load,
     restore_plan,
 )
-from tests.faults.support import unmount
+from tests.faults.support import spread, unmount
 from tests.services.postgresql_databases import killed
 from tests.unit.module_utils._stores.postgresql_bench import Bench, clean
 
@@ -94,24 +94,23 @@ def test_killed_and_run_again(bench: Bench, step: str) -> None:
 
 def test_each_program_is_killed(bench: Bench) -> None:
     copy = bench.backup("shop")
-    for at in itertools.count(1):
+    bench.execute("shop", "DELETE FROM public.t WHERE a > 500")
+    with killed(0) as every:
+        assert bench.restore(copy).changed
+    for step in spread([f"{name}:{number}" for number, name in enumerate(every, 1)], 4):
         bench.execute("shop", "DELETE FROM public.t WHERE a > 500")
-        with killed(at) as started:
-            problem = ""
+        problem, at = "", int(step.partition(":")[2])
+        with killed(at):
             try:
                 bench.restore(copy)
             except Day2Error as exc:
                 problem = exc.message
-        first = "pg_dump" in started[at - 1 : at] and "pg_dump" not in started[: at - 1]
-        if len(started) < at or first:  # none was, or the one that tells what is there
+        if every.index("pg_dump") == at - 1:  # it tells what is there
             assert (problem, bench.query("shop", COUNT)) == ("", 1000)
         else:
             assert "was ended by signal 9" in problem
             assert bench.query("shop", COUNT) == 500
         assert bench.databases() == ["shop"]
-        if len(started) < at:
-            break
-    assert started.count("pg_restore") > 3
 
 
 def test_the_session_of_the_swap_ends(bench: Bench) -> None:
@@ -138,6 +137,21 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     yield place
     unmount(place)
     place.rmdir()
+
+
+@pytest.mark.root
+def test_the_disk_of_this_host_is_full(bench: Bench, small_disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,size=32k", small_disk], check=True)
+    copy = bench.backup("shop")
+    bench.execute("shop", "DELETE FROM public.t WHERE a > 500")
+    for dry in (True, False):
+        scratch = small_disk / "scratch"
+        scratch.mkdir()
+        with pytest.raises(NoSpace, match="No space left on device"):
+            bench.store().prepare(copy, [], str(scratch), dry)
+        shutil.rmtree(scratch)
+    assert bench.query("shop", COUNT) == 500
+    assert bench.databases() == ["shop"]
 
 
 @pytest.mark.root
