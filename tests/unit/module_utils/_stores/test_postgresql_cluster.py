@@ -24,6 +24,7 @@ from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluste
     hold,
     identity,
     programs,
+    server,
 )
 from ansible_collections.day2.ops.plugins.module_utils._stores.registry import open_store
 from tests.services.postgresql import binaries
@@ -292,6 +293,15 @@ def test_bytes_that_are_no_text(database: Database, snapshot: Callable[..., Any]
     (packed,) = (data for name, data in files.items() if name.endswith("/small.tar"))
     assert [one.records for one in found.collections] == [1]
     assert b"\351\n" in packed
+
+
+def test_a_program_that_fails_says_why_and_not_its_own_query() -> None:
+    lost = "pg_dump: error: query failed: server closed the connection unexpectedly\n\tThis means something.\n"
+    for query in ("pg_dump: detail: Query was: SELECT 1\nFROM a\n", "pg_dump: error: query was: SELECT 1\nFROM a\n"):
+        for said in (lost + query, query + lost):
+            message = server.failed("/usr/bin/pg_dump", 1, said.encode(), SourceError).message
+            expected = "query failed: server closed the connection unexpectedly; \tThis means something.."
+            assert message == f"pg_dump failed with exit status 1: pg_dump: error: {expected}"
 
 
 def test_programs_that_are_too_old() -> None:

@@ -198,9 +198,13 @@ def without_values(statement: str) -> str:
     return re.sub(r"'(?:[^']|'')*(?:'|$)", "'…'", statement)
 
 
+# pg_dump's own, with a hundred lines after the reason
+_QUERY = re.compile(r"^pg_\w+: \w+: query was: .*?(?=^pg_\w+: |\Z)", re.MULTILINE | re.DOTALL | re.IGNORECASE)
+
+
 def failed(program: str, status: int, said: bytes, kind: type[Day2Error]) -> Day2Error:
     """A message for a program that failed."""
-    text, command, statement = said.decode(errors="replace").partition("Command was: ")
+    text, command, statement = _QUERY.sub("", said.decode(errors="replace")).partition("Command was: ")
     lines = (text + command + without_values(statement)).split("\n")
     words = "; ".join([line for line in lines if line.strip("; ")][-6:]).strip("; ")
     name = os.path.basename(program)
