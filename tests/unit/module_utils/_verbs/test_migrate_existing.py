@@ -73,6 +73,12 @@ def test_parents_come_first_on_the_way_there_and_back(
     again = [("backup", "family", "safety", False)] if kind == "sqlite" else []
     assert told == [("backup", "family", "safety", True), *again, ("restore", "family", None, True)]
     assert not run(target=target, state="reverted", **more)["changed"]
+    source = made(stores("sqlite"), PARENT, "INSERT INTO parent VALUES (4, 'new')")
+    theirs = {"target_tables": "existing"} if kind == "postgresql" else {}
+    assert run(source=source, target=target, on_existing="merge", **theirs, **more)["changed"]
+    assert rows(target) != before
+    assert run(target=target, state="reverted", **more)["changed"]
+    assert rows(target) == before  # records that have only stayed, too
 
 
 @pytest.mark.parametrize("mode", ["merge", "replace"])
