@@ -112,7 +112,8 @@ options:
               - Whether to start one rclone for all small requests of a task, which keeps its connections, instead of
                 one for each of them. It listens on a free port of loopback (C(rclone rcd)), requires a password that
                 only this task knows, and ends with the task. With SFTP, a request then takes milliseconds instead of a
-                connection.
+                connection. If settings are added to a remote of a configuration file, it is not started where the name
+                of the remote has a dot, a dash, C(+) or C(@).
             type: bool
             default: false
           ca_bundle:
@@ -272,7 +273,8 @@ options:
               - Whether to start one rclone for all small requests of a task, which keeps its connections, instead of
                 one for each of them. It listens on a free port of loopback (C(rclone rcd)), requires a password that
                 only this task knows, and ends with the task. With SFTP, a request then takes milliseconds instead of a
-                connection.
+                connection. If settings are added to a remote of a configuration file, it is not started where the name
+                of the remote has a dot, a dash, C(+) or C(@).
             type: bool
             default: false
           ca_bundle:
@@ -534,7 +536,8 @@ options:
               - Whether to start one rclone for all small requests of a task, which keeps its connections, instead of
                 one for each of them. It listens on a free port of loopback (C(rclone rcd)), requires a password that
                 only this task knows, and ends with the task. With SFTP, a request then takes milliseconds instead of a
-                connection.
+                connection. If settings are added to a remote of a configuration file, it is not started where the name
+                of the remote has a dot, a dash, C(+) or C(@).
             type: bool
             default: false
           ca_bundle:
@@ -810,7 +813,8 @@ options:
               - Whether to start one rclone for all small requests of a task, which keeps its connections, instead of
                 one for each of them. It listens on a free port of loopback (C(rclone rcd)), requires a password that
                 only this task knows, and ends with the task. With SFTP, a request then takes milliseconds instead of a
-                connection.
+                connection. If settings are added to a remote of a configuration file, it is not started where the name
+                of the remote has a dot, a dash, C(+) or C(@).
             type: bool
             default: false
           ca_bundle:
