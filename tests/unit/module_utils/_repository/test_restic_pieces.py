@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import random
@@ -71,3 +72,11 @@ def test_an_archive_that_ends_too_early_stays_as_it_is(files: dict[str, bytes], 
     data = archive(files)
     for number, length in enumerate((513, 100_000, len(data) - 700)):
         assert b"".join(cut(data[:length], tmp_path / f"{number}.tar")) == data[:length]
+
+
+def test_a_piece_that_can_not_be_written_is_an_error(files: dict[str, bytes], tmp_path: Path) -> None:
+    cutter = Cutter(str(tmp_path / "a.tar"))
+    (tmp_path / f"a.tar{SUFFIX}" / "000002").mkdir()
+    with pytest.raises(FileExistsError), cutter.handle as handle, contextlib.suppress(BrokenPipeError):
+        for start in range(0, 1 << 20, 1 << 16):
+            os.write(handle.fileno(), archive(files)[start : start + (1 << 16)])

@@ -256,6 +256,10 @@ def test_a_time_limit_also_ends_what_frees_space(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     repository: Any = open_repository(place)
+    for state in ({}, {"wanted": True, "at": time.time()}):  # nothing was removed; the last time was today
+        host_state.write(state, *repository._where, "prune")
+        repository._prune()
+        assert repository._pruned() == state
     host_state.write({"wanted": True}, *repository._where, "prune")
     with pytest.raises(Cancelled, match="timeout"), Progress().limited(0.3):
         repository._prune()
