@@ -63,6 +63,7 @@ def test_keys_are_removed_by_pattern_and_check_mode_counts_them(server: int, cli
     done = clean(server, "cache:*")
     assert (done["changed"], done["matched"], done["removed"], done["stopped"]) == (True, 1201, 1201, None)
     assert done["memory_before"] > done["memory_after"] > 0
+    assert (would["bytes_freed"], done["bytes_freed"]) == (0, done["memory_before"] - done["memory_after"])
     assert keys(client) == {b"session:0", b"session:1", b"session:2"}
     for check in (True, False):
         again = clean(server, "cache:*", check=check)

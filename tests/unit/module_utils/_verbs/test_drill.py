@@ -9,6 +9,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -92,6 +93,7 @@ def test_a_drill_of_each_type_passes_and_changes_nothing(lab: Lab, application: 
     assert (result["changed"], result.get("failed"), result["warnings"]) == (False, None, [])
     assert sorted(told["stages"]) == ["restore", "verify"]
     assert told["rto_s"] == pytest.approx(sum(told["stages"].values()))
+    assert re.match(rf"The drill of app/{backup_id} passed: \w+.*\. A restore takes at least ", result["msg"])
     assert told["one_stream"] == ["fetch", "restore"]
     assert (told["rpo_s"], told["canary"], told["reason"], told["next"]) == (None, None, None, None)
     assert (state_of(lab.repository), state_of(application.path.parent)) == before
@@ -496,6 +498,7 @@ def test_a_negative_drill_finds_the_damage(lab: Lab, application: Application) -
     result = lab.drill(negative=True)
     assert (result["drill"]["verdict"], result["drill"]["negative"]) == ("pass", True)
     assert "was changed while it was read, and found: " in result["drill"]["reason"]
+    assert result["msg"] == f"The negative drill of app/{result['drill']['backup']} passed: {result['drill']['reason']}"
     assert result["drill"]["rto_s"] is None
     assert state_of(lab.repository) == before
 
