@@ -3,13 +3,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Types what the manual says, each page in a home directory of its own, as no page may need another one.
 
-A block of YAML or Python is written to the file that its first line names. Of a block of a console, lines with "$ "
-are run. Of the pages of applications, only the tutorial is typed: all else needs their hosts. tests/unit/test_manual.py
+manual.py [PAGE...]                           those that need no hosts, by default all
+manual.py --home DIRECTORY [--instead EXAMPLE=VALUE] PAGE...
+                                              others, in a directory with what the reader has: an inventory, for example
+
+PAGE#HEADING is one section. A block of YAML or Python is written to the file that its first line names. Of a block of a
+console, lines with "$ " are run. The scenario `manual` of molecule types what needs hosts; tests/unit/test_manual.py
 says how other blocks are tested.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import importlib
 import os
@@ -25,9 +30,11 @@ COLLECTION = next(one for one in Path(__file__).resolve().parents if (one / "gal
 sys.path.insert(0, str(COLLECTION))
 PAGES = [
     *("START.md", "guides/THREE-COPIES.md", "guides/ENCRYPTION.md", "guides/COMING-FROM.md", "guides/DJANGO.md"),
-    *(f"applications/{name}.md" for name in ("hawkfish", "hostfactory", "profiler", "dotmac")),
+    *(
+        f"applications/{name}.md#From nothing to a restored host"
+        for name in ("hawkfish", "hostfactory", "profiler", "dotmac")
+    ),
 ]
-TUTORIAL = "\n## From nothing to a restored host\n"
 # What the machine of this test has already.
 INSTALLS = re.compile(r"apt-get install|python3 -m venv|pip install|ansible-galaxy collection install")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -69,10 +76,11 @@ def node_python() -> str:
 
 
 def typed(page: str) -> list[tuple[str, str]]:
-    """The blocks of a page of PAGES that are typed: language and text."""
-    text = (COLLECTION / "docs" / page).read_text(encoding="utf-8")
-    if TUTORIAL in text:
-        text = text.partition(TUTORIAL)[2].partition("\n## ")[0]
+    """The blocks of PAGE or PAGE#HEADING that are typed: language and text."""
+    name, _, heading = page.partition("#")
+    text = (COLLECTION / "docs" / name).read_text(encoding="utf-8")
+    if heading:
+        text = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     return BLOCK.findall(text)
 
 
@@ -87,11 +95,12 @@ def steps(page: str) -> Iterator[tuple[str, str]]:
                     yield "run", line[2:]
 
 
-def follow(page: str, home: Path, variables: dict[str, str]) -> None:
-    """Do what a page says. A step that fails ends the test."""
-    environment = {**os.environ, **variables, "HOME": str(home), "ANSIBLE_PYTHON_INTERPRETER": node_python()}
-    environment["PATH"] = f"{Path(node_python()).parent}:{Path(sys.executable).parent}:{environment['PATH']}"
+def follow(page: str, home: Path, variables: dict[str, str], instead: dict[str, str]) -> None:
+    """Do what a page says, with other values than its examples. A step that fails ends the test."""
+    environment = {**os.environ, **variables, "HOME": str(home)}
     for kind, text in steps(page):
+        for example, value in instead.items():
+            text = text.replace(example, value)
         if kind == "write":
             (home / text.partition("\n")[0].lstrip("# ")).write_text(text, encoding="utf-8")
             continue
@@ -106,14 +115,26 @@ def follow(page: str, home: Path, variables: dict[str, str]) -> None:
 
 
 def main() -> None:
-    with bucket() as variables, database_server() as database:
-        for page in sys.argv[1:] or PAGES:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--home", type=Path)
+    parser.add_argument("--instead", action="append", default=[])
+    parser.add_argument("page", nargs="*", default=PAGES)
+    given = parser.parse_args()
+    if given.home:
+        for page in given.page:
+            follow(page, given.home, {}, dict(one.split("=", 1) for one in given.instead))
+        return
+    python = Path(node_python())
+    path = f"{python.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    with bucket() as keys, database_server() as database:
+        variables = {**keys, **database, "ANSIBLE_PYTHON_INTERPRETER": str(python), "PATH": path}
+        for page in given.page:
             with tempfile.TemporaryDirectory(prefix="manual-") as home:
                 # Where "ansible-galaxy collection install" puts it.
                 installed = Path(home) / ".ansible/collections/ansible_collections/day2/ops"
                 installed.parent.mkdir(parents=True)
                 installed.symlink_to(COLLECTION)
-                follow(page, Path(home), {**variables, **database})
+                follow(page, Path(home), variables, {})
 
 
 if __name__ == "__main__":
