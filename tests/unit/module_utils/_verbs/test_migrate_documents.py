@@ -316,12 +316,18 @@ def test_records_that_are_known_by_their_places_are_not_put_over_others(stores: 
         with pytest.raises(TargetError, match="of l, and nothing says which of them belong together"):
             run(check, **given)
     assert back(target) == {"l": [{"id": 1}]}
-    run(**given, primary_keys=[{"collection": "l", "fields": ["id"]}])
+    keys = [{"collection": "l", "fields": ["id"]}]
+    run(**given, primary_keys=keys)
     assert back(target) == {"l": [{"id": 1}, {"id": 2}, {"id": 3}]}
     # A list that has only grown.
     write(source, {"l": [*back(target)["l"], {"id": 4}]})
     run(**given)
     assert len(back(target)["l"]) == 4
+    # What has a key is put over what has the same one.
+    write(target, {"l": [{"id": 1, "v": 1}], "m": {"a": {"v": 1}}})
+    write(source, {"l": [{"id": 1, "v": 2}], "m": {"a": {"v": 2}}})
+    run(**given, primary_keys=keys)
+    assert back(target) == back(source)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

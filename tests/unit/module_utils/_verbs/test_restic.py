@@ -291,6 +291,7 @@ def test_what_failed_does_not_count(
         with pytest.raises(Unreachable, match="late"):
             restic("backup", source=document.store)
     assert not [one for one in snapshots(place) if "id" in one]
+    assert open_repository(place)._pruned()["wanted"]  # type: ignore[attr-defined]  # its space will be freed
 
 
 @pytest.fixture
