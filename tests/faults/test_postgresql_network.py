@@ -23,7 +23,7 @@ INSERT INTO public.a (v) SELECT repeat(md5(g::text), 20) FROM generate_series(1,
 CREATE TABLE public.b AS SELECT g AS a FROM generate_series(1, 100) g; SELECT lo_from_bytea(0, 'abc')
 """
 COUNT = "SELECT count(*) FROM public.a"
-MOMENTS = 4 * TIMES
+MOMENTS = 3 * TIMES
 RATE = 4_000_000
 
 
