@@ -79,6 +79,11 @@ def test_parents_come_first_on_the_way_there_and_back(
     assert rows(target) != before
     assert run(target=target, state="reverted", **more)["changed"]
     assert rows(target) == before  # records that have only stayed, too
+    if kind == "postgresql":
+        assert run(source=source, target=target, on_existing="merge", **theirs, **more)["changed"]
+        monkeypatch.setattr(revert, "_put_back", lambda *_args: None)
+        with pytest.raises(TargetError, match="The collection parent differs from its backup"):
+            run(target=target, state="reverted", **more)
 
 
 @pytest.mark.parametrize("mode", ["merge", "replace"])
