@@ -400,6 +400,8 @@ def test_a_table_that_would_stand_beside_another_is_told(stores: Stores) -> None
     for check in (True, False):
         done = run(check, source=source, target=target, safety_backup=False)
         assert any("The table Users exists beside users" in one for one in done["warnings"])
+    # In other stores, each has its name.
+    assert run(source=source, target=write(stores("json"), {"users": {}}))["warnings"] == []
     other = stores("postgresql")
     sql(source, 'CREATE TABLE t (id INTEGER PRIMARY KEY, "ä" TEXT, "Ä" TEXT)')
     with pytest.raises(Day2Error, match="have the same name in the target"):
