@@ -53,6 +53,14 @@ def history(*entries: Entry, confirmed: Optional[Mapping[str, datetime]] = None)
     return History(entries, dict(confirmed or {}))
 
 
+def test_the_age_counts_from_the_last_time_when_it_was_confirmed_and_is_never_negative() -> None:
+    first, second = made(0), made(60)
+    found = history(entry(first), entry(second), confirmed={first.id: NOON + timedelta(seconds=90)})
+    now = NOON + timedelta(seconds=100)
+    assert [found.age(one, now) for one in (first, second)] == [10, 40]
+    assert found.age(second, NOON) == 0  # the clock was set back
+
+
 def test_what_does_not_count() -> None:
     good, safety, damaged, late = made(0), made(1, kind=SAFETY), made(2), made(3)
     entries = (entry(good), entry(safety), entry(damaged, problems=BAD), entry(late, future=True))

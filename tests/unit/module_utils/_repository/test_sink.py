@@ -62,12 +62,13 @@ def test_a_block_that_fails_raises_its_own_error(tmp_path: Path) -> None:
 
 
 def test_check_mode_counts_what_a_run_would_store(tmp_path: Path) -> None:
-    digests, counted = DigestSink(str(tmp_path), Progress()), CountingSink(str(tmp_path), choose("gzip")[0], Progress())
-    for sink in (digests, counted):
+    counted, plain = (CountingSink(str(tmp_path), choose(name)[0], Progress()) for name in ("gzip", "none"))
+    for sink in (DigestSink(str(tmp_path), Progress()), counted, plain):
         for name in ("a", "b"):
             with sink.file(name) as writer:
                 writer.write(b"x" * 100_000)
             assert writer.sha256() == hashlib.sha256(b"x" * 100_000).hexdigest()
         assert sink.bytes == 200_000
     assert 100 < counted.stored < 2_000
+    assert plain.stored == 200_000
     assert list(tmp_path.iterdir()) == []
