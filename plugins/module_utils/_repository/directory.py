@@ -285,13 +285,9 @@ class DirectoryRepository:
             return host_state.read("directory", place_of(self.place), name, document)
         try:
             with open(os.path.join(self._set(name), _STATE, document + ".json"), "rb") as handle:
-                wrapped = json.load(handle)
-            value = wrapped["value"]
-            if wrapped["sha256"] != checksum(value) or not isinstance(value, dict):
-                return {}
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+                return unwrapped(handle.read())
+        except OSError:
             return {}
-        return value
 
     def write_state(self, name: str, document: str, value: dict[str, Any]) -> None:
         path = os.path.join(self._set(name), _STATE, document + ".json")
@@ -302,8 +298,7 @@ class DirectoryRepository:
             return
         with os_errors(RepositoryError, "Can't write", path):
             # what a crash leaves of it does not have its checksum, and state can always be deleted
-            data = json.dumps({"sha256": checksum(value), "value": value}).encode()
-            write_atomically(path, data, durable=False)
+            write_atomically(path, wrapped(value), durable=False)
 
     def put_anchor(self, host: str, name: str, data: bytes) -> bool:
         from .anchors import put_in_directory  # only here: see _stores/registry.py
@@ -319,8 +314,24 @@ class DirectoryRepository:
         return in_directory(self.location, host)
 
 
-def checksum(value: object) -> str:
-    """Of a document of the state."""
+def wrapped(value: Mapping[str, Any]) -> bytes:
+    """A document of the state, with its checksum."""
+    return json.dumps({"sha256": _checksum(value), "value": value}).encode()
+
+
+def unwrapped(data: bytes) -> dict[str, Any]:
+    """The document; {} if it is damaged."""
+    try:
+        document = json.loads(data)
+        value = document["value"]
+        if document["sha256"] != _checksum(value) or not isinstance(value, dict):
+            return {}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    return value
+
+
+def _checksum(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 

@@ -11,7 +11,6 @@ no fence: what a run may still publish stays for a day.
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -27,7 +26,7 @@ from .._core.units import format_time
 from . import anchors
 from .base import Listed, Removal, Staging
 from .catalogue import FOLDER, Catalogue
-from .directory import ON_HOST, checksum
+from .directory import ON_HOST, unwrapped, wrapped
 from .encryption import NOT_ENCRYPTED
 from .generations import Generations
 from .lease import Lease
@@ -305,7 +304,7 @@ class RemoteRepository:
         key = f"{name}/{_STATE}/{document}.json"
         if key in self._states:
             return dict(self._states[key])
-        value = _unwrapped(self._objects.read(key))
+        value = unwrapped(self._objects.read(key) or b"")
         if name in self._leases:
             self._states[key] = value
         return dict(value)
@@ -315,8 +314,7 @@ class RemoteRepository:
             host_state.write(value, self._header.begun()["id"], name, document)
             return
         self._leases[name].check()
-        wrapped = json.dumps({"sha256": checksum(value), "value": value}).encode()
-        self._objects.put(f"{name}/{_STATE}/{document}.json", wrapped)
+        self._objects.put(f"{name}/{_STATE}/{document}.json", wrapped(value))
         self._states.pop(f"{name}/{_STATE}/{document}.json", None)
 
     def put_anchor(self, host: str, name: str, data: bytes) -> bool:
@@ -325,15 +323,3 @@ class RemoteRepository:
 
     def anchors(self, host: str) -> Iterator[tuple[str, bytes]]:
         return anchors.in_objects(self._objects, host)
-
-
-def _unwrapped(data: Optional[bytes]) -> dict[str, Any]:
-    """A document of the state; {} where it is missing or damaged."""
-    try:
-        wrapped = json.loads(data or b"{}")
-        value = wrapped["value"]
-        if wrapped["sha256"] != checksum(value) or not isinstance(value, dict):
-            return {}
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return {}
-    return value
