@@ -128,9 +128,9 @@ def _transformed(parts: Iterable[list[Record]], recipe: Recipe) -> Iterator[tupl
             for first, future in pending:
                 yield first, future.result()
         except BaseException:  # of what nobody waits for any more, nothing is begun, and what runs is ended
-            recipe.over.set()
             for _first, future in pending:
                 future.cancel()
+            recipe.over.set()  # last: whoever ends by it would begin with the next
             raise
 
 
