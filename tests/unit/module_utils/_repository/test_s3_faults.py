@@ -22,6 +22,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     RepositoryError,
     Unreachable,
 )
+from ansible_collections.day2.ops.plugins.module_utils._core.s3_signed import Answer as Answered
 from ansible_collections.day2.ops.plugins.module_utils._core.s3_signed import signed
 from ansible_collections.day2.ops.plugins.module_utils._repository import s3
 from ansible_collections.day2.ops.plugins.module_utils._repository.location import open_repository
@@ -301,3 +302,10 @@ def test_transfers_keep_to_a_rate(rate: Any, monkeypatch: pytest.MonkeyPatch) ->
 def test_rates_that_can_not_be_kept(place: dict[str, Any], says: str) -> None:
     with pytest.raises(InvalidRequest, match=says):
         open_repository(place)
+
+
+@pytest.mark.parametrize("space", ["", ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'])
+def test_an_error_is_read_with_and_without_a_namespace(space: str) -> None:
+    body = f"<Error{space}><Code>AccessDenied</Code><Message>No.</Message></Error>".encode()
+    assert Answered(403, {}, body).error == {"Code": "AccessDenied", "Message": "No."}
+    assert Answered(403, {}, body[:-1]).error == {"Code": ""}
