@@ -159,6 +159,18 @@ def test_status(controller: Controller, application: Application) -> None:
     (finding,) = job.artifacts["day2_fleet_status"]
     assert (job.status, finding["host"]) == ("failed", "gone1")
 
+    # and of the objectives, as the last report has judged them
+    assert controller.launch("report").status == "failed"
+    report = application.root / "report" / "fleet.json"
+    report.write_text(json.dumps({**json.loads(report.read_text()), "next_due_at": "2026-01-01T00:00:00Z"}))
+    controller.inventory["all"]["hosts"][HOST]["fleet_status_report"] = str(report)
+    job = controller.launch("scheduled jobs")
+    silent, overdue, *found = job.artifacts["day2_fleet_status"]
+    assert silent == finding
+    assert (overdue["host"], "was due at 2026-01-01" in overdue["problem"]) == (str(report), True)
+    assert {one["host"] for one in found} == {"gone1", HOST}
+    assert all(re.match("failing: |unknown: ", one["problem"]) for one in found)
+
 
 def test_backup_verify_and_report(
     controller: Controller, calls: list[dict[str, Any]], application: Application
