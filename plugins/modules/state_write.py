@@ -32,11 +32,13 @@ attributes:
       - After the file was written, O(replaces) is no longer its content. The result has the new one.
 options:
   path:
-    description: Path of the file on the host.
+    description: Path of the file on the host. Other users must not be able to write to its directory.
     type: path
     required: true
   state:
-    description: The new content.
+    description:
+      - The new content. It must contain something that only this run has, such as the time at which it began. Runs that write the
+        same are not told apart.
     type: dict
     required: true
   replaces:
@@ -54,7 +56,7 @@ EXAMPLES = r"""
   day2.ops.state_write:
     path: /var/lib/example/work.json
     state:
-      host: "{{ inventory_hostname }}"
+      run: "{{ now(utc=true, fmt='%Y-%m-%dT%H:%M:%S.%fZ') }}"
       step: begin
     replaces: ""
   register: begun
@@ -63,7 +65,7 @@ EXAMPLES = r"""
   day2.ops.state_write:
     path: /var/lib/example/work.json
     state:
-      host: "{{ inventory_hostname }}"
+      run: "{{ (begun.content | b64decode | from_json).run }}"
       step: next
     replaces: "{{ begun.content }}"
 """
@@ -83,7 +85,7 @@ msg:
   description: The result in words.
   type: str
   returned: always
-  sample: /var/lib/example/work.json was written.
+  sample: Wrote /var/lib/example/work.json.
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -46,6 +46,7 @@ def test_what_a_run_has_written_is_replaced_by_itself_only(path: Path) -> None:
             assert told.value.details == {"content": second["content"], "conflict": True}
     assert json.loads(path.read_bytes()) == {"run": 2}
     assert not write(path, {"run": 2}, second["content"])["changed"]
+    assert not write(path, {"run": 2}, first["content"])["changed"], "the answer was lost, and the task repeated"
     path.unlink()
     with pytest.raises(TargetError) as told:
         write(path, {"run": 3}, second["content"])
@@ -53,6 +54,15 @@ def test_what_a_run_has_written_is_replaced_by_itself_only(path: Path) -> None:
     with pytest.raises(InvalidRequest, match="is not Base64"):
         write(path, {"run": 3}, "{}")
     assert os.listdir(path.parent) == []
+
+
+def test_a_link_is_not_followed(path: Path, tmp_path: Path) -> None:
+    path.parent.mkdir()
+    (tmp_path / "secret").write_text("s3cret")
+    path.symlink_to(tmp_path / "secret")
+    with pytest.raises(TargetError, match="Can't keep the state in") as told:
+        write(path, {"run": 1})
+    assert "s3cret" not in str(told.value.details)
 
 
 @pytest.mark.parametrize("before", [None, {"run": "stopped"}])
