@@ -85,7 +85,7 @@ msg:
   description: The result in words.
   type: str
   returned: always
-  sample: Wrote /var/lib/example/work.json.
+  sample: Wrote /var/lib/example/work.json
 """
 
 from ansible.module_utils.basic import AnsibleModule

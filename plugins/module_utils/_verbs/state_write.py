@@ -53,7 +53,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
             write_atomically(path, new)
     return {
         "changed": found != new,
-        "msg": f"{path} already has this content." if found == new else f"{'Would write' if check else 'Wrote'} {path}.",
+        "msg": f"{path} already has this content." if found == new else f"{'Would write' if check else 'Wrote'} {path}",
         "content": _encoded(new),
         "conflict": False,
     }
