@@ -316,6 +316,11 @@ evidence:
       type: list
       elements: str
       sample: [/var/backups/day2]
+at:
+  description: When this run began, in UTC. Backups that it has verified have it as RV(sets[].backups[].verified), too.
+  type: str
+  returned: success
+  sample: "2025-06-30T14:05:09.123456Z"
 duration_s:
   description: Duration of the task on the host in seconds.
   type: float

@@ -116,6 +116,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
         "problems": problems,
         "ok": not problems and all(current),
         "warnings": [note for one in sets for note in one.pop("notes")],
+        "at": format_time(now),
         "duration_s": round(time.monotonic() - began, 3),
     }
 

@@ -9,7 +9,6 @@ docs/EVIDENCE.md has the keys of the lines. Nothing here is a reason to fail a v
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, NamedTuple, Optional
 
 from .._core import host_state
@@ -17,7 +16,6 @@ from .._core.addresses import without_password
 from .._core.errors import Day2Error
 from .._core.host_key import canonical, machine
 from .._core.pgbackrest import is_pgbackrest
-from .._core.units import parse_time
 from .._core.version import VERSION
 from .._evidence import journal
 from .._evidence.chain import Head, digest_of
@@ -179,19 +177,17 @@ def _of_restore(params: Mapping[str, Any], result: Mapping[str, Any], verdict: s
 
 
 _NAMED = 20  # targets in a line
-_TICK = 0.01  # seconds by which a duration may be rounded
 
 
 def _of_verification(params: Mapping[str, Any], result: Mapping[str, Any], verdict: str) -> Iterator[_Entry]:
     """A line for each set: `ok` if all its backups are good."""
     if verdict in (FAILED, STOPPED):
         yield {**_where(params), "verdict": verdict, "counts": {}}
-    began = datetime.now(timezone.utc) - timedelta(seconds=result.get("duration_s", 0) + _TICK)
     for one in result.get("sets", ()):
         backups = one["backups"]
         good = sum(1 for backup in backups if backup["good"])
         # With reverify_after, others were read before.
-        read = sum(1 for backup in backups if backup["verified"] and parse_time(backup["verified"]) >= began)
+        read = sum(1 for backup in backups if backup["verified"] == result["at"])
         counts = {"backups": len(backups), "read": read, "good": good, "problems": len(one["problems"])}
         stored = sum(1 for backup in backups if backup.get("encrypted") and backup.get("content_digest") is None)
         if stored:  # without an identity, only the stored bytes were compared

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import Any, Optional
 
 from .._core.errors import Day2Error, InvalidRequest
-from .._core.units import format_duration, plural
+from .._core.units import format_duration, format_time, plural
 from .._stores.postgresql.pitr.archive import Archive, describe, look
 from .._stores.postgresql.pitr.stanza import Stanza
 from .arguments import duration, optional
@@ -48,6 +48,7 @@ def backup_info(params: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str,
         "problems": problems,
         "ok": not problems and found["within_max_age"] is not False,
         "warnings": [],
+        "at": format_time(now),
         "duration_s": round(time.monotonic() - began, 3),
     }
 

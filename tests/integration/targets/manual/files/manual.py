@@ -77,7 +77,7 @@ def node_python() -> str:
 
 def typed(page: str) -> list[tuple[str, str]]:
     """The blocks of PAGE or PAGE#HEADING that are typed: language and text."""
-    name, _, heading = page.partition("#")
+    name, dummy, heading = page.partition("#")
     text = (COLLECTION / "docs" / name).read_text(encoding="utf-8")
     if heading:
         text = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
