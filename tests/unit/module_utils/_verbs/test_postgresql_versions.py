@@ -41,6 +41,12 @@ CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
 INSERT INTO p SELECT g, date '2024-01-01' + g FROM generate_series(1, 50) g;
 SELECT lo_from_bytea(4242, 'abc');
 """
+LOGIN_TRIGGER = """
+CREATE TABLE public.logins (who text);
+CREATE FUNCTION public.note() RETURNS event_trigger LANGUAGE plpgsql AS
+ 'BEGIN INSERT INTO public.logins VALUES (session_user); END';
+CREATE EVENT TRIGGER note ON login EXECUTE FUNCTION public.note(); ALTER EVENT TRIGGER note ENABLE ALWAYS
+"""
 
 
 def fill(server: Store, name: str) -> tuple[Any, Any]:
@@ -74,6 +80,8 @@ def test_a_version(server: Store, version: int, postgresql: Store, run: Run, tmp
     assert found == fill(postgresql, name)
     _migrates(server, tmp_path)
     _is_healthy(server)
+    if version >= 17:
+        _fires_no_login_trigger(server, name, tmp_path)
     source = {key: server[key] for key in ("type", "host", "username")}
     if version > INSTALLED:
         with pytest.raises(MissingDependency, match=f"postgresql-client-{version}"):
@@ -84,6 +92,24 @@ def test_a_version(server: Store, version: int, postgresql: Store, run: Run, tmp
     beside = {**source, "database": "beside"}
     assert run("restore", target=beside)["changed"] is True
     assert run("restore", target=beside)["changed"] is False
+
+
+def _fires_no_login_trigger(server: Store, database: str, tmp_path: Path) -> None:
+    options = {"host": server["host"], "username": server["username"]}
+    with Server(options).connect() as session:
+        session.execute("CREATE ROLE till LOGIN IN ROLE postgres; ALTER ROLE till SET role = postgres")
+    server_of_superuser = Server(options)
+    server_of_superuser.connect().close()
+    with server_of_superuser.connect(database) as session:
+        session.execute(LOGIN_TRIGGER)
+    server_of_superuser.connect(database).close()
+    client = ["psql", "-qAtd", server_of_superuser.conninfo(database, str(tmp_path))]
+    assert server_of_superuser.run([*client, "-c", "SELECT count(*) FROM public.logins"]) == b"0\n"
+    server_of_till = Server({**options, "username": "till"})
+    for _first_and_second in range(2):  # who only becomes a superuser may not switch them off
+        server_of_till.connect().close()
+    with Server(options).connect() as session:
+        session.execute("DROP ROLE till")
 
 
 def _migrates(server: Store, tmp_path: Path) -> None:

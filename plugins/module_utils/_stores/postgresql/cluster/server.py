@@ -46,6 +46,9 @@ PINS = {
 }
 _LATER = {"idle_session_timeout": "0", "transaction_timeout": "0", "client_connection_check_interval": "5s"}
 
+_LOGIN_TRIGGERS = 170_000
+_IS_SUPERUSER = "SELECT rolsuper FROM pg_roles WHERE rolname = session_user"
+
 _KEYWORDS = ("host", "port", "username", "sslmode", "sslrootcert", "sslcert", "sslkey", "service", "passfile")
 # A peer that is gone without a word is noticed in two minutes, not in hours.
 _ALIVE = {
@@ -75,6 +78,7 @@ class Server:
         self.options = options
         self.maintenance: str = options.get("maintenance_database") or "postgres"
         self._version = 0
+        self._superuser: Optional[bool] = None  # known from the first session on, from version 17 on
         if re.search(r"[\r\n\0]", options.get("password") or ""):
             raise InvalidRequest(
                 "password contains a line break, which no password file can hold.",
@@ -115,6 +119,9 @@ class Server:
                 "SELECT set_config(name, %s::jsonb ->> name, false) FROM pg_settings WHERE %s::jsonb ? name",
                 [_json(_LATER)] * 2,
             )
+            if self._superuser is None and self._version >= _LOGIN_TRIGGERS:
+                # not is_superuser, which follows a role that the role sets
+                (self._superuser,) = connection.execute(_IS_SUPERUSER).fetchone()
         return connection
 
     def conninfo(self, database: Optional[str], scratch: str) -> str:
@@ -161,6 +168,8 @@ class Server:
             if self.options.get(name) is not None
         }
         pins = " ".join(f"-c {name}={value}" for name, value in PINS.items())
+        if self._superuser:  # a trigger ON login could write to the tables that are compared
+            pins += " -c event_triggers=off"
         settings = f"{os.environ.get('PGOPTIONS', '')} {pins}".strip()
         return {
             **given,
