@@ -124,14 +124,22 @@ def test_a_restore_that_is_cut_or_throttled(
 
 
 @pytest.mark.parametrize(
-    ("only", "work"), [(None, b"RENAME TO"), (["public.a"], b"DELETE FROM ONLY")], ids=["whole", "a table"]
+    ("only", "work", "refused"),
+    [(None, b"RENAME TO", 1), (["public.a"], b"DELETE FROM ONLY", 0)],
+    ids=["whole, by a server that restarts", "a table"],
 )
 def test_the_answer_to_the_commit_is_lost(
-    bench: Bench, network: TcpProxy, backup: dict[str, Any], restore: dict[str, Any], only: Any, work: bytes
+    bench: Bench,
+    network: TcpProxy,
+    backup: dict[str, Any],
+    restore: dict[str, Any],
+    only: Any,
+    work: bytes,
+    refused: int,
 ) -> None:
     assert done("backup", backup)["changed"]
     bench.execute("shop", "DELETE FROM public.a WHERE id > 1000")
-    network.heal(lose=(work, b"COMMIT\0"))
+    network.heal(lose=(work, b"COMMIT\0"), refused=refused)
     assert done("restore", {**restore, "only": only, "safety_backup": False})["changed"]
     assert network.lost
     assert bench.query("shop", COUNT) == 1500

@@ -21,7 +21,8 @@ class TcpProxy:
     """`passed`: bytes in both directions since `heal`. `rate`: bytes per second, 0 for as many as can be.
 
     The network is cut, with all its connections, when `cut_at` bytes have passed. One connection ends when its client
-    sends the second of `lose` after the first: the server gets and does that, and the client never hears of it.
+    sends the second of `lose` after the first: the server gets and does that, and the client never hears of it. Of the
+    connections that follow, the first `refused` are reset.
     """
 
     def __init__(self, address: str) -> None:
@@ -34,11 +35,11 @@ class TcpProxy:
         self.heal()
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def heal(self, cut_at: Optional[int] = None, lose: tuple[bytes, ...] = ()) -> None:
+    def heal(self, cut_at: Optional[int] = None, lose: tuple[bytes, ...] = (), refused: int = 0) -> None:
         """The network is whole again, for now."""
         with self._lock:
             self.passed, self.is_cut, self.lost = 0, False, False
-            self._cut_at, self._lose = cut_at, lose
+            self._cut_at, self._lose, self._refused = cut_at, lose, refused
 
     def close(self) -> None:
         self._cut()
@@ -58,6 +59,9 @@ class TcpProxy:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             with self._lock:
                 if self.is_cut:
+                    return
+                if self.lost and self._refused:
+                    self._refused -= 1
                     return
                 self._open |= {client, server}
             try:

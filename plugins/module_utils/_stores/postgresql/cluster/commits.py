@@ -13,7 +13,8 @@ from ...._core.errors import SourceError, TargetError
 from ..client import psycopg
 from .server import Server
 
-_PATIENCE = 60.0  # seconds for the lost session to end
+_PATIENCE = 60.0  # seconds for the server to accept connections again, and for the lost session to end
+_BETWEEN_ATTEMPTS = 1.0
 _PAUSE = 0.05
 
 
@@ -41,23 +42,38 @@ def _connected(server: Server, database: str, pid: int, number: str) -> Any:
     """A new session if the transaction of a lost one was committed, otherwise None."""
     with contextlib.ExitStack() as stack:
         try:
-            another = stack.enter_context(contextlib.closing(server.connect(database)))
+            another = stack.enter_context(contextlib.closing(_reconnected(server, database)))
             if not _was_committed(another, pid, number):
                 return None
         except (psycopg.Error, SourceError, TimeoutError) as exc:
             raise TargetError(
-                f"The connection to {server.shown} was lost while it was committing the restore, and it can't be asked "
-                "whether it did.",
+                f"The connection to {server.shown} was lost during a commit, and the server can't be asked whether it "
+                "took place.",
                 "Run the restore again: it compares first, and changes nothing if everything is as in the backup.",
             ) from exc
         stack.pop_all()
         return another
 
 
+def _reconnected(server: Server, database: str) -> Any:
+    """A new session, once a server that restarts accepts it. Raises SourceError."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return server.connect(database)
+        except SourceError:
+            if time.monotonic() >= until:
+                raise
+        time.sleep(_BETWEEN_ATTEMPTS)
+
+
 def _was_committed(session: Any, pid: int, number: str) -> bool:
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until:
-        (status,) = session.execute("SELECT pg_xact_status(%s::xid8)", (number,)).fetchone()
+        try:
+            (status,) = session.execute("SELECT pg_xact_status(%s::xid8)", (number,)).fetchone()
+        except psycopg.errors.InvalidParameterValue:  # "in the future": a crash left nothing of it
+            return False
         if status != "in progress":
             return bool(status == "committed")
         with contextlib.suppress(psycopg.errors.InsufficientPrivilege):
