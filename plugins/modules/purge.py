@@ -20,8 +20,8 @@ description:
     and are exported and deleted by the next run.
   - Records are deleted in batches. In SQLite, the lock is held for short times, with gaps in which waiting writers get it
     (see O(max_wait)). In PostgreSQL, only writers of the same records wait. Each item of DynamoDB is read again and then
-    deleted with the condition that it still is like that. No condition sees new attributes, or more than 149 old ones;
-    C(docs/RECORDS.md) of the collection says what follows. A JSON document is replaced as a whole, and only if nobody has
+    deleted with the condition that it still is like that. No condition sees new attributes, or more than 149 old ones
+    (see C(docs/RECORDS.md) of the collection). A JSON document is replaced as a whole, and only if nobody has
     replaced it meanwhile; numbers keep their values, but not zeros at the end.
   - A run that was killed, or stopped by O(time_limit), is continued by the next run with the same O(store), O(collection)
     and conditions, without exporting the records again. The export is read again first; if it is damaged, a warning says so,

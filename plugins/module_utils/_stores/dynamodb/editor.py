@@ -110,8 +110,8 @@ class Condition:
         text = " AND ".join(conditions)
         if len(conditions) > COMPARED + 1 or len(text) > _BYTES:
             raise Unstorable(
-                f"{len(conditions) - 1} attributes would have to be compared, and DynamoDB compares at most {COMPARED} "
-                f"in a condition of {_BYTES} bytes"
+                f"it has {len(conditions) - 1} attributes to compare, and a condition of DynamoDB can compare at most "
+                f"{COMPARED}, in {_BYTES} bytes"
             )
         used = {place: name for name, place in self.names.items() if name not in self._keys or name == self._first}
         found = {

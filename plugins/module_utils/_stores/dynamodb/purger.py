@@ -23,6 +23,7 @@ from .values import decode, encode
 _THREADS = 8  # each waits for the network most of its time
 _ATTEMPTS = 10  # to put an item back while transactions of others have its key
 _PAUSE_S = 0.1
+_SHOWN = 10  # attributes in an error
 
 
 class DynamodbPurger(WithoutReferences, DynamodbEditor):
@@ -76,7 +77,7 @@ class DynamodbPurger(WithoutReferences, DynamodbEditor):
         except (Refused, TargetError) as exc:
             raise TargetError(
                 f"The item {name_of(info, old)} of the table {info.name} was written while it was deleted "
-                f"({', '.join(sorted(written))}), and could not be put back: {exc}",
+                f"({_listed(sorted(written))}), and could not be put back: {exc}",
                 "The export has it as it was before. Write it again, and grant dynamodb:PutItem.",
             ) from None
         return False
@@ -95,3 +96,8 @@ class DynamodbPurger(WithoutReferences, DynamodbEditor):
                 if exc.code != "TransactionConflictException" or attempt == _ATTEMPTS:
                     raise
             time.sleep(_PAUSE_S * attempt)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

@@ -308,12 +308,12 @@ def test_an_item_that_is_written_unseen_while_it_is_deleted_is_put_back(
 
 
 def refusing(monkeypatch: pytest.MonkeyPatch, store: dict[str, Any], code: str, times: int) -> None:
-    """Of one item, which gets an attribute while it is deleted, the first attempts to put it back are refused."""
+    """Of one item, which gets twelve attributes while it is deleted, the first attempts to put it back are refused."""
     call, left = DynamodbPurger._call, [times]
 
     def refused(self: DynamodbPurger, operation: str, info: Any, body: Any) -> Any:
         if operation == "DeleteItem" and b"e005" in body["Key"]:
-            change(store, [5], late=True)
+            change(store, [5], **{f"late{number:02}": True for number in range(12)})
         if operation == "PutItem" and left[0]:
             left[0] -= 1
             raise Refused(code, "it said why")
@@ -336,7 +336,8 @@ def test_an_item_that_cannot_be_put_back_is_named(run: Purge, events: Events, mo
     refusing(monkeypatch, store, "AccessDeniedException", 1)
     with pytest.raises(
         TargetError,
-        match=r'item \["e005"\] of the table .* was written while it was deleted \(late\).*said why.*PutItem',
+        match=r'item \["e005"\] of the table .* was written while it was deleted '
+        r"\(late00, .*, late09 and 2 more\).*said why.*PutItem",
     ):
         run(store)
 

@@ -136,7 +136,7 @@ def test_an_item_of_dynamodb_with_too_many_attributes_to_compare(stores: Stores,
         result = failed(store, check, set={"new": 2}, batch_size=1, safety_backup=False)
         assert result["updated"] == 2
         (error,) = result["errors"]
-        assert "record _key=b can't be written: 150 attributes would have to be compared" in error["error"]
+        assert "record _key=b can't be written: it has 150 attributes to compare" in error["error"]
 
 
 def test_a_batch_of_dynamodb_that_fails_halfway_counts_what_it_has_written(stores: Stores, tmp_path: Path) -> None:
