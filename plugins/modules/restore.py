@@ -90,7 +90,8 @@ options:
         C(database.schema.table)) are replaced in one transaction. The tables must exist with the same columns, unless
         O(target.with_schema) is set. Triggers do not fire, and sequences are advanced but never set back. Dangling
         references are counted and refused. Until the safety backup is made, others can read these tables, but not write
-        to them. Event triggers that the role can't disable, and which fire, are named in a warning.
+        to them. Event triggers that the role can't disable, and which fire, are named in a warning. Check mode creates
+        temporary tables, which event triggers of others may refuse.
     type: list
     elements: str
   on_existing:

@@ -17,7 +17,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     InvalidRequest,
     TargetError,
 )
-from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster import restore_only
+from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster import restore_only, restore_triggers
 
 from .postgresql_bench import Bench, clean
 
@@ -181,7 +181,7 @@ def test_the_owner_of_the_tables_needs_no_superuser(bench: Bench) -> None:
         bench.execute("shop", "REASSIGN OWNED BY till TO postgres", "DROP OWNED BY till", "DROP ROLE till")
 
 
-def test_event_triggers_do_not_fire(bench: Bench) -> None:
+def test_event_triggers_do_not_fire(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse = "CREATE FUNCTION public.refuse() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''no DDL''; END'"
     bench.execute("shop", AUDIT, refuse)
     copy = bench.backup("shop")
@@ -202,6 +202,22 @@ def test_event_triggers_do_not_fire(bench: Bench) -> None:
         assert not ready.changed
     enabled = "SELECT string_agg(evtname || evtenabled::text, ',' ORDER BY evtname) FROM pg_event_trigger"
     assert bench.query("shop", enabled) == "auditO,refuseA"
+
+    bench.execute("shop", "DELETE FROM public.log")
+    with bench.store().prepare(copy, ["log"], str(bench.scratch()), False) as ready:
+        # after they were read for the first time
+        bench.execute("shop", "ALTER EVENT TRIGGER audit ENABLE ALWAYS", "ALTER EVENT TRIGGER refuse DISABLE")
+        ready.build()
+        ready.apply()
+    assert bench.query("shop", enabled) == "auditA,refuseD"
+
+    monkeypatch.setattr(restore_triggers, "_PATIENCE", "100ms")
+    bench.execute("shop", "DELETE FROM public.log")
+    with bench.server().connect("shop") as other, other.transaction():
+        other.execute("ALTER EVENT TRIGGER audit DISABLE")
+        for dry in (True, False):
+            with pytest.raises(TargetError, match="The event trigger audit can't be disabled, as another session"):
+                bench.prepare(copy, "log", dry=dry)
 
 
 def test_leaf_partitions_keep_the_keys_of_their_parents(bench: Bench) -> None:

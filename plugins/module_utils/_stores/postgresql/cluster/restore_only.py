@@ -78,7 +78,7 @@ def prepare_only(
         stack.push(ready.clean)
         if changed and dry:
             copy.progress.start(f"Checking the rows of tables of {target}", unit="bytes")
-            with errors(TargetError, f"Can't check the restore of tables of {target}"):
+            with errors(TargetError, f"Can't create and fill temporary tables to check the restore of {target}"):
                 work.rehearse()
         ready.held = stack.pop_all()
         return ready

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...._core.errors import TargetError
-from ..client import identifier
+from ..client import identifier, psycopg
 from .restore_keys import ForeignKey
 
+_PATIENCE = "10s"
 _TRIGGERS = """
 SELECT tgrelid::regclass::text, tgname::text, tgenabled::text FROM pg_trigger
 WHERE tgrelid = ANY(%s::regclass[]) AND NOT tgisinternal AND tgenabled = ANY(%s::"char"[]) ORDER BY 1, 2
@@ -40,9 +41,8 @@ class Triggers:
         self._keys = list(keys)
         self._as_replica = _may_be_replica(session)
         self._fire = ["A", "R"] if self._as_replica else ["A", "O"]
-        found = session.execute(_EVENT_TRIGGERS, (self._fire,)).fetchall()
-        self._silenced = [(name, state) for name, state, ours in found if ours]
-        self.heard = [name for name, _state, ours in found if not ours]
+        self.heard = [name for name, _state, ours in self._event_triggers() if not ours]
+        self._silenced: list[tuple[str, str]] = []
         self._disabled: list[tuple[str, str, str]] = []
         self.notes: tuple[str, ...] = ()
 
@@ -57,11 +57,24 @@ class Triggers:
             self._check_owner()
 
     def silence(self) -> None:
-        """First of all in the transaction: until its end, event triggers do not fire for what it alters."""
+        """First of all in the transaction: until its end, event triggers do not fire for what it alters.
+
+        Raises TargetError if another session is altering one of them.
+        """
         if self._as_replica:
             self._session.execute("SET LOCAL session_replication_role = replica")
-        for name, _state in self._silenced:  # which fires none of them
-            self._session.execute(f"ALTER EVENT TRIGGER {identifier(name)} DISABLE")
+        # others may have altered them since the tables were compared
+        self._silenced = [(name, state) for name, state, ours in self._event_triggers() if ours]
+        self._session.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
+        for name, _state in self._silenced:
+            try:
+                self._session.execute(f"ALTER EVENT TRIGGER {identifier(name)} DISABLE")  # which fires none of them
+            except (psycopg.errors.LockNotAvailable, psycopg.errors.InternalError_) as exc:  # "concurrently updated"
+                raise TargetError(
+                    f"The event trigger {name} can't be disabled, as another session is altering it.",
+                    f"The restore waited up to {_PATIENCE}. Run again once that session has committed.",
+                ) from exc
+        self._session.execute("SET LOCAL lock_timeout = 0")
 
     def unsilence(self) -> None:
         """Last of all in the transaction."""
@@ -87,6 +100,11 @@ class Triggers:
             if self._keys:
                 names = ", ".join(key.name for key in self._keys)
                 self.notes += (f"Foreign keys were dropped and created again, as this role is no superuser: {names}.",)
+
+    def _event_triggers(self) -> list[tuple[str, str, bool]]:
+        """Those that would fire: name, state, and whether this role can disable it."""
+        found: list[tuple[str, str, bool]] = self._session.execute(_EVENT_TRIGGERS, (self._fire,)).fetchall()
+        return found
 
     def _check_owner(self) -> None:
         involved = sorted({*self._tables, *(key.child for key in self._keys), *(key.parent for key in self._keys)})
