@@ -17,6 +17,10 @@ from ansible_collections.day2.ops.plugins.module_utils._stores.registry import o
 
 from .conftest import MemoryCopy, MemorySink
 
+# In the maintenance database; once they have ended.
+END_OTHERS = """SELECT bool_and(pg_terminate_backend(pid, 60000)) FROM pg_stat_activity
+WHERE datname = 'postgres' AND backend_type = 'client backend' AND pid <> pg_backend_pid()"""
+
 
 class Bench:
     """Databases of one server, backups of them, and restores."""

@@ -19,7 +19,11 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
     NoSpace,
     TargetError,
 )
-from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster import follow, restore_databases
+from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster import (
+    commits,
+    follow,
+    restore_databases,
+)
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster.identity import (
     list_tables,
     table_sums,
@@ -28,7 +32,7 @@ from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluste
 from tests.services.waiting import wait_for
 
 from .conftest import MemorySink
-from .postgresql_bench import Bench, clean
+from .postgresql_bench import END_OTHERS, Bench, clean
 
 pytestmark = pytest.mark.once  # each restore takes a second
 
@@ -115,19 +119,23 @@ def test_undo_brings_the_old_database_back_with_all_that_it_had(bench: Bench) ->
     assert bench.databases() == ["shop"]
 
 
-def test_what_can_not_be_put_back_is_kept(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_lost", [False, True], ids=["in use", "connection lost"])
+def test_what_can_not_be_put_back_is_kept(bench: Bench, monkeypatch: pytest.MonkeyPatch, is_lost: bool) -> None:
     bench.make("shop", SHOP)
     copy = bench.backup("shop")
     bench.execute("shop", "DELETE FROM public.big WHERE id > 400")
     monkeypatch.setattr(restore_databases, "_PATIENCE", "300ms")
     monkeypatch.setattr(restore_databases, "_end_sessions", lambda *_given: None)  # as for a role that may not
-    with pytest.raises(TargetError, match=r"could not be taken back: The database shop is in use") as failed:
+    why = "Can't replace shop: " if is_lost else "The database shop is in use"
+    with pytest.raises(TargetError, match=f"could not be taken back: {why}") as failed:
         with bench.prepare(copy) as ready:
             ready.apply()
+            if is_lost:
+                assert bench.query("postgres", END_OTHERS)
             with bench.server().connect("shop"):
                 ready.undo()
     (kept,) = [name for name in bench.databases() if name != "shop"]
-    assert f"shop as {kept}" in str(failed.value.hint)
+    assert f"shop as {kept}): rename them, or drop them before" in str(failed.value.hint)
     assert bench.query(kept, "SELECT count(*) FROM public.big") == 400
     with pytest.raises(TargetError, match="is in the way"):
         bench.prepare(copy)
@@ -221,6 +229,17 @@ def test_what_belongs_to_the_database_alone_refuses_by_name(bench: Bench) -> Non
             bench.prepare(copy, dry=dry, disconnect=True)
     bench.execute("shop", "DROP SUBSCRIPTION sub1")
     assert bench.restore(copy).changed
+
+
+def test_a_server_that_lets_nobody_in_to_end_sessions(bench: Bench) -> None:
+    refusing = bench.server(host=str(bench.directory))
+    with bench.server().connect() as session:
+        restore_databases.Swap(refusing, session, [], disconnect=True).apply()
+
+
+def test_a_transaction_of_which_a_crash_left_nothing_was_not_committed(bench: Bench) -> None:
+    with bench.server().connect() as session:
+        assert commits._was_committed(session, 0, str((1 << 40) + 1000)) is False
 
 
 def test_two_restores_at_once_exclude_each_other(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -436,10 +455,16 @@ def test_an_owner_without_further_rights_restores_its_database(bench: Bench) -> 
         assert needs.pop("event_triggers") == []
         assert bench.restore(copy, username="till", owner="none").changed
         needs["event_triggers"] = ["et"]
-        with pytest.raises(TargetError, match=r"the privilege to create event triggers \(superuser\): et"):
+        bench.execute("postgres", "CREATE ROLE rds_superuser")
+        with pytest.raises(TargetError, match=r"the privilege to create event triggers \(superuser\): et") as failed:
             bench.prepare(copy, dry=True, username="till", owner="none")
+        assert "Event triggers are created by superusers only." in str(failed.value.hint)
+        bench.execute("postgres", "GRANT rds_superuser TO till")
+        with bench.prepare(copy, dry=True, username="till", owner="none"):
+            pass
     finally:
         bench.execute("postgres", "DROP DATABASE shop WITH (FORCE)", "DROP ROLE till, guest")
+        bench.execute("postgres", "DROP ROLE IF EXISTS rds_superuser")
 
 
 def test_a_backup_of_an_older_server_is_restored_and_its_data_compared(bench: Bench) -> None:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Optional
 
-from ...._core.errors import SourceError, TargetError, TaskEnded
+from ...._core.errors import Day2Error, SourceError, TargetError, TaskEnded
 from ...._core.files import need_space
 from ..client import errors, identifier, psycopg
 from .commits import commit
@@ -206,10 +206,21 @@ class Swap:
         self._places = list(places)
         self._disconnect = disconnect
         self._replaced: dict[str, Properties] = {}
+        self._was_lost = False
 
     @property
     def session(self) -> Any:
-        """Another one once the connection was lost during a commit."""
+        """To clean up with: another one once the connection was lost. Raises SourceError, TargetError."""
+        with contextlib.suppress(psycopg.Error):
+            self._session.execute("SELECT")  # notices a connection that was lost while it was idle
+        if self._session.closed and not self._was_lost:
+            self._was_lost = True  # once is enough for a server that is gone
+            with contextlib.ExitStack() as stack:
+                another = stack.enter_context(contextlib.closing(self._server.connect()))
+                for place, _properties in self._places:  # the locks ended with the session
+                    lock(another, place)
+                stack.pop_all()
+            self._session = another
         return self._session
 
     def close(self) -> None:
@@ -225,7 +236,7 @@ class Swap:
                 if exists(self._session, place.name):
                     self._rename(place.name, place.old)
                     replaced[place.name] = read_properties(self._session, place.old)
-                    self._describe(place.old, place.mark("old"), is_template=False)
+                    _describe(self._session, place.old, place.mark("old"), is_template=False)
                 self._rename(place.new, place.name)
                 dress(self._session, place.name, replaced.get(place.name, properties))
         self._replaced = replaced
@@ -235,30 +246,29 @@ class Swap:
         with self._transaction(disconnect=True):
             for place, _properties in self._places:
                 self._rename(place.name, place.new)
-                self._describe(place.new, place.mark("new"), is_template=False)
+                _describe(self._session, place.new, place.mark("new"), is_template=False)
                 before = self._replaced.get(place.name)
                 if before is not None:
                     self._rename(place.old, place.name)
-                    self._describe(place.name, before.comment, is_template=before.is_template)
+                    _describe(self._session, place.name, before.comment, is_template=before.is_template)
 
     def keep(self, why: TaskEnded) -> TargetError:
         """Make what `undo` could not put back safe from the next restore. Returns the error to raise."""
         kept = [place for place, _properties in self._places if place.name in self._replaced]
-        for place in kept:
-            with contextlib.suppress(psycopg.Error):  # the message tells in any case
-                self._describe(place.old, None, is_template=False)
+        when = "rename them, or drop them before the next restore."
+        try:
+            for place in kept:
+                _describe(self.session, place.old, None, is_template=False)
+        except (psycopg.Error, Day2Error):
+            when = "rename them before the next restore, which would drop them."
         names = ", ".join(f"{place.name} as {place.old}" for place in kept)
         return TargetError(
             f"The restored databases could not be taken back: {why.message}",
-            f"The old ones are kept ({names}): rename them, or drop them before the next restore.",
+            f"The old ones are kept ({names}): {when}",
         )
 
     def _rename(self, before: str, after: str) -> None:
         self._session.execute(f"ALTER DATABASE {identifier(before)} RENAME TO {identifier(after)}")
-
-    def _describe(self, name: str, comment: Optional[str], *, is_template: bool) -> None:
-        self._session.execute(f"COMMENT ON DATABASE {identifier(name)} IS {literal(comment)}")
-        self._session.execute(f"ALTER DATABASE {identifier(name)} IS_TEMPLATE {is_template}")
 
     @contextlib.contextmanager
     def _transaction(self, disconnect: bool) -> Iterator[None]:
@@ -300,7 +310,7 @@ class Swap:
         done = threading.Event()
 
         def end_sessions() -> None:
-            with contextlib.suppress(psycopg.Error), self._server.connect() as session:
+            with contextlib.suppress(psycopg.Error, SourceError), self._server.connect() as session:
                 while not done.wait(0.05):
                     _end_sessions(session, names)
 
@@ -311,6 +321,11 @@ class Swap:
         finally:
             done.set()
             thread.join()
+
+
+def _describe(session: Any, name: str, comment: Optional[str], *, is_template: bool) -> None:
+    session.execute(f"COMMENT ON DATABASE {identifier(name)} IS {literal(comment)}")
+    session.execute(f"ALTER DATABASE {identifier(name)} IS_TEMPLATE {is_template}")
 
 
 def _end_sessions(session: Any, names: list[str]) -> None:

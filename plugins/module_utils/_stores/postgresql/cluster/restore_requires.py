@@ -15,6 +15,10 @@ from .restore_owners import NONE, Owners
 from .restore_properties import Properties, literal
 
 _ME = "SELECT current_user::text, rolsuper, rolcreatedb FROM pg_roles WHERE rolname = current_user"
+# superusers only; on Amazon RDS, members of this role, too
+_CREATES_EVENT_TRIGGERS = """
+SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_superuser' AND pg_has_role(oid, 'MEMBER'))
+"""
 _KNOWN_LOCALE = """
 SELECT FROM pg_database WHERE %s IN (datcollate, datctype) UNION ALL
 SELECT FROM pg_collation WHERE collprovider = 'c' AND %s IN (collcollate, collctype) LIMIT 1
@@ -58,7 +62,7 @@ def check_requirements(session: Any, database: str, details: Mapping[str, Any], 
             _memberships(session, user, own | ({properties.owner} if is_new else set()), lack)
             _is_ours(session, database, lack)
             triggers = needs.get("event_triggers")  # not in older backups
-            if triggers:
+            if triggers and not session.execute(_CREATES_EVENT_TRIGGERS).fetchone()[0]:
                 lack.missing.append(f"the privilege to create event triggers (superuser): {', '.join(triggers)}")
         spaces = set(needs["tablespaces"]) if owners.mode != NONE else set()
         spaces |= {properties.tablespace} - {""} if is_new else set()
@@ -83,7 +87,7 @@ def refuse(server: str, missing: Iterable[str]) -> None:
             f"{server} lacks what the backup requires: {'; '.join(found)}.",
             "Nothing was changed. The file globals.sql of the backup has the statements for roles and tablespaces. "
             "With owner=none, owners, privileges and tablespaces are not restored; with owner=map, others take their "
-            "place.",
+            "place. Event triggers are created by superusers only.",
             {"missing": found},
         )
 
