@@ -24,6 +24,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible.vars.manager import VariableManager
 
+from ansible_collections.day2.ops.plugins.module_utils._core.restic_options import ADDRESSES
 from ansible_collections.day2.ops.plugins.module_utils._verbs.registry import VERBS as VERB_MODULES
 from ansible_collections.day2.ops.plugins.plugin_utils.schedule import KEYS
 
@@ -279,9 +280,10 @@ def test_a_report_has_all_hosts_of_the_play() -> None:
 
 
 def test_directories_are_not_read_elsewhere() -> None:
-    stores = [{"name": "far", "repository": "s3:b/p"}, {"name": "near"}]
+    addresses = ["s3://bucket/day2", *(f"{scheme}place" for scheme in ADDRESSES)]
+    stores = [*({"name": one, "repository": one} for one in addresses), {"name": "near"}]
     looks = [{"sets": [{}]} for _one in stores]
-    for unreachable, names in ((True, ["far"]), (False, ["far", "near"])):
+    for unreachable, names in ((True, addresses), (False, [*addresses, "near"])):
         found = rendered(
             "fleet_report",
             "{{ fleet_report__looks }}",
