@@ -8,7 +8,6 @@ It is a file beside the report, and belongs to the fleet of that name. Without i
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 from collections.abc import Mapping
@@ -62,7 +61,8 @@ class HostHistory:
         self._data = data
 
     def copy(self) -> dict[str, Any]:
-        return copy.deepcopy(self._data)
+        copied: dict[str, Any] = json.loads(json.dumps(self._data))
+        return copied
 
     def believe(self, latest: str) -> None:
         """Forget what was heard later than now: the clock was wrong, and a host would seem heard until then."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timezone
@@ -14,11 +15,14 @@ DAY = 86400.0
 _UNREADABLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")  # Unicode categories that cannot be seen, or that reorder text
 
 
+# Reports ask for the days of the same 90 again and again.
+@functools.lru_cache(maxsize=1024)
 def seconds(at: str) -> float:
     """Seconds since 1970 of a time such as 2026-11-28T03:00:00Z."""
     return datetime.fromisoformat(at.replace("Z", "+00:00")).timestamp()
 
 
+@functools.lru_cache(maxsize=1024)
 def iso(at: float) -> str:
     return datetime.fromtimestamp(at, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
