@@ -14,20 +14,20 @@ author:
 description:
   - Deletes records of a table of SQLite, PostgreSQL or DynamoDB, or of a collection of a JSON document, that are older
     than a time, or that meet other conditions. Before the first record is deleted, all of them are exported into a
-    repository, and the export is read back, decompressed and compared. There is no
-    O(day2.ops.backup#module:read_back), as nothing else would show that the export can be used.
-  - A record is only deleted if it still is as it was exported. Records that the application has written meanwhile stay,
-    and are exported and deleted by the next run.
-  - Records are deleted in batches. In SQLite, the lock is held for short times, with gaps in which waiting writers get it
-    (see O(max_wait)). In PostgreSQL, only writers of the same records wait. Each item of DynamoDB is read again and then
-    deleted with the condition that it still is like that. No condition sees new attributes, or more than 149 old ones
-    (see C(docs/RECORDS.md) of the collection). A JSON document is replaced as a whole, and only if nobody has
-    replaced it meanwhile; numbers keep their values, but not zeros at the end.
-  - A run that was killed, or stopped by O(time_limit), is continued by the next run with the same O(store), O(collection)
-    and conditions, without exporting the records again. The export is read again first; if it is damaged, a warning says so,
-    and the records that are left are exported anew.
+    repository, and the export is read back, decompressed and compared. This cannot be replaced by checksums
+    (O(day2.ops.backup#module:read_back)), as only reading proves that the export is usable.
+  - A record is only deleted if it still equals the exported one. Records that the application has written in the
+    meantime are kept; the next run exports and deletes them.
+  - Records are deleted in batches. In SQLite, the lock is held for short times, with gaps in which waiting writers can
+    acquire it (see O(max_wait)). In PostgreSQL, only writers of the same records wait. Each item of DynamoDB is read
+    again and then deleted on the condition that it is still equal. Conditions cannot detect new attributes, or compare
+    more than 149 attributes (see C(docs/RECORDS.md) of the collection). A JSON document is replaced as a whole, and
+    only if no other program has replaced it in the meantime; numbers keep their values, but not trailing zeros.
+  - A run that was killed, or stopped by O(time_limit), is continued by the next run with the same O(store),
+    O(collection) and conditions, without exporting the records again. The export is read again first; if it is damaged,
+    the task warns, and exports the remaining records again.
   - The export is a backup with C(kind=purge), which never counts as a backup of the store. It contains one file of JSON
-    lines for each collection. C(docs/RECORDS.md) of the collection describes how to bring records back.
+    lines for each collection. C(docs/RECORDS.md) of the collection describes how to restore records.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.verb
@@ -47,12 +47,12 @@ options:
     description:
       - Field with the time of a record. Text in ISO 8601, times of the database, and seconds, milliseconds or
         microseconds since 1970 are times. Without a time zone, they are UTC.
-      - Values are never compared as text, so that several formats in one column are no problem.
+      - Values are never compared as text, so one column can contain several formats.
     type: str
   older_than:
     description:
-      - Delete records whose time is further in the past than this duration, for example V(90d), or before this time.
-        A number that may be a year is refused.
+      - Delete records whose time is longer ago than this duration, for example V(90d), or before this time. A number
+        that could be a year is refused.
       - Either O(older_than) or O(where) is required. With both, records must meet both.
     type: str
   keep_last:
@@ -70,7 +70,7 @@ options:
         default: []
   references:
     description:
-      - What to do if other tables refer to records that are to be deleted, by foreign keys.
+      - What to do if foreign keys of other tables refer to records to be deleted.
       - V(refuse) deletes nothing, and the message lists the tables, columns and numbers of records.
       - V(cascade) exports and deletes the referring records, too, and those that refer to them.
       - V(detach) exports the referring records, and sets their foreign keys to null.
@@ -83,13 +83,13 @@ options:
     type: bool
     default: false
   ignore_bad_times:
-    description: Leave records with a value that is to be compared as a time and is not one, with a warning. By default,
-      nothing is deleted then.
+    description: Whether to keep records with invalid times, with a warning. By default, if a value that is compared as
+      a time is not valid, nothing is deleted.
     type: bool
     default: false
   max_wait:
-    description: For SQLite, how long a writer that waits for the lock with SQLite's own busy handler should have to wait at
-      most. A shorter time makes the purge slower. The minimum is V(60ms).
+    description: For SQLite, the target for the maximum time that other writers wait for the lock, if they use the busy
+      handler of SQLite. A shorter time makes the purge slower. The minimum is V(60ms).
     type: str
     default: 200ms
   window:
@@ -118,11 +118,13 @@ options:
     type: str
   vacuum:
     description:
-      - For SQLite, give the space of deleted records back to the file system. By default, it is used for new records.
-      - With C(auto_vacuum=incremental), free pages are released while others write. Otherwise, C(VACUUM) is run, as by
-        M(day2.ops.store_optimize), which locks others out. This requires O(window), and is left out with a warning if its
-        predicted time does not fit.
-      - If it fails, for example because the disk is full, the task fails with all results. The records are deleted then.
+      - For SQLite, whether to release the space of deleted records to the file system. By default, it is used for new
+        records.
+      - With C(auto_vacuum=incremental), free pages are released while other programs write. Otherwise, C(VACUUM) is run
+        as by M(day2.ops.store_optimize), which locks other programs out. This requires O(window). If the predicted time
+        does not fit, C(VACUUM) is skipped with a warning.
+      - If it fails, for example because the disk is full, the task fails and returns all results. The records have been
+        deleted by then.
     type: bool
     default: false
   name:
@@ -137,22 +139,22 @@ options:
     type: dict
     suboptions:
       last:
-        description: How many of the newest exports to keep. V(-1) means all, here and in the following.
+        description: Number of newest exports to keep. V(-1) means all, here and in the following options.
         type: int
       hourly:
-        description: How many hours to keep the newest export of.
+        description: Number of hours for which to keep the newest export of each hour.
         type: int
       daily:
-        description: How many days to keep the newest export of.
+        description: Number of days for which to keep the newest export of each day.
         type: int
       weekly:
-        description: How many ISO weeks to keep the newest export of.
+        description: Number of ISO weeks for which to keep the newest export of each week.
         type: int
       monthly:
-        description: How many months to keep the newest export of.
+        description: Number of months for which to keep the newest export of each month.
         type: int
       yearly:
-        description: How many years to keep the newest export of.
+        description: Number of years for which to keep the newest export of each year.
         type: int
       within:
         description: Keep exports that are at most this much older than the newest, for example V(7y).
@@ -173,7 +175,7 @@ options:
         description: Span in which the newest export of each year is kept.
         type: str
       tags:
-        description: Exports have no tags, so that this keeps none.
+        description: Not used, as exports have no tags.
         type: list
         elements: str
 seealso:
@@ -221,18 +223,18 @@ dependents:
   returned: success
   sample: 0
 left_changed:
-  description: Number of records that were left because they, or records that refer to them, were written meanwhile, or
-    were locked by others.
+  description: Number of records that were not deleted because they, or records that refer to them, were written after
+    the export, or were locked by other programs.
   type: int
   returned: success
   sample: 2
 gone:
-  description: Number of records that others have deleted after the export.
+  description: Number of records that other programs have deleted after the export.
   type: int
   returned: success
   sample: 0
 without_time:
-  description: Number of values that were to be compared as times, and are no times.
+  description: Number of values that are compared as times, but are not valid times.
   type: int
   returned: success
   sample: 0
@@ -267,7 +269,7 @@ bytes_freed:
   type: int
   returned: success
   sample: null
-held_max_ms:
+longest_transaction_ms:
   description: The longest transaction in milliseconds. In SQLite, other writers had to wait for it.
   type: float
   returned: success

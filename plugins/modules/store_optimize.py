@@ -7,32 +7,33 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: store_optimize
-short_description: Release free space and renew statistics of a database
+short_description: Release free space and update statistics of a database
 version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Releases free space, renews statistics and builds half empty indexes anew, where it is worth it, and reports sizes
+  - Releases free space, updates statistics and rebuilds half-empty indexes where this is worthwhile, and reports sizes
     before and after.
   - For SQLite, runs C(VACUUM) if enough of the database is free space, C(ANALYZE) on tables without statistics, whose
     number of records has doubled or halved since, or that have a new index, and changes settings that are stored in the
     file. Free space is measured in all pages (C(dbstat)), as the free list of SQLite does not contain the space within pages.
-  - C(VACUUM) of SQLite locks writers out until it ends, and readers, too, unless the database is in WAL mode. So it is
-    refused while another process has the database open, unless O(window) is set. It is also refused if the predicted time
-    does not fit into the window or O(time_limit), or if its temporary file and journal do not fit on the disk.
+  - C(VACUUM) of SQLite locks out writers until it ends, and unless the database is in WAL mode, readers as well. It is
+    therefore refused while another process has the database open, unless O(window) is set. It is also refused if the
+    predicted time does not fit into the window or O(time_limit), or if its temporary file and journal do not fit on the
+    disk.
   - In an SQLite database with O(auto_vacuum=incremental), free pages are released a thousand at a time, between which
     others can write. This is not refused.
-  - What C(VACUUM) of SQLite cannot win, for example because rows are so large that a page holds one of them, is measured
-    after it and recorded in the state of the host, so that the next run does not try again. The same holds for indexes of
+  - Space that C(VACUUM) of SQLite cannot free, for example because a page holds only one large row, is measured
+    afterwards and recorded in the state of the host, so that the next run does not try again. The same applies to indexes of
     PostgreSQL.
-  - For PostgreSQL, runs C(VACUUM) and C(ANALYZE) on the tables of the schema that need it, and C(REINDEX CONCURRENTLY) on
-    B-trees whose leaf pages are filled to less than two thirds of those of a new index. Readers and writers are not
-    locked out. Indexes are measured with the extension C(pgstattuple), which has to be installed. Tables do not become
+  - For PostgreSQL, runs C(VACUUM) and C(ANALYZE) on the tables of the schema that need it, and C(REINDEX CONCURRENTLY)
+    on B-trees whose leaf pages are filled to less than two thirds of those of a new index. Readers and writers are not
+    locked out. Indexes are measured with the extension C(pgstattuple), which must be installed. Tables do not become
     smaller, as this requires C(VACUUM FULL), which locks them.
-  - Invalid indexes that an interrupted C(REINDEX CONCURRENTLY) has left (C(_ccnew), C(_ccold)) are dropped if a valid index
+  - Invalid indexes left by an interrupted C(REINDEX CONCURRENTLY) (C(_ccnew), C(_ccold)) are dropped if a valid index
     of the same definition exists. Other invalid indexes are reported.
-  - A step that is refused does not stop the others. The task then fails, with all results. A step whose table is locked by
-    others for 10 seconds is skipped.
+  - If a step is refused, the others are still run. The task then fails and returns all results. A step whose table is
+    locked by other sessions for 10 seconds is skipped.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.verb
@@ -53,13 +54,14 @@ options:
     type: str
     default: 20%
   dead_rows:
-    description: Percentage of the rows of a table of PostgreSQL that must be dead for C(VACUUM), and at least 50 rows.
+    description: Percentage of the rows of a PostgreSQL table that must be dead for C(VACUUM). At least 50 rows must be
+      dead in any case.
     type: str
     default: 10%
-  bytes_to_win:
+  min_bytes_freed:
     description:
-      - How much C(VACUUM) of SQLite or a C(REINDEX) must win at least, so that small databases and indexes are left alone.
-        V(0) is any.
+      - Minimum amount of space that C(VACUUM) of SQLite or a C(REINDEX) must free. Smaller databases and indexes are
+        left alone. V(0) is no minimum.
     type: str
     default: 64M
   vacuum:
@@ -71,32 +73,33 @@ options:
     default: auto
   analyze:
     description:
-      - Whether to renew statistics. Of SQLite tables with more than a million records, a sample is read. Tables of
-        PostgreSQL are analyzed if they never were, or if a tenth of their rows were changed since.
+      - Whether to update statistics. For SQLite tables with more than a million records, a sample is read. PostgreSQL
+        tables are analyzed if they never were, or if a tenth of their rows have changed since.
     type: bool
     default: true
   reindex:
-    description: Whether to build indexes of PostgreSQL anew, and to drop what an interrupted C(REINDEX) has left.
+    description: Whether to rebuild indexes of PostgreSQL, and to drop leftovers of an interrupted C(REINDEX).
     type: bool
     default: true
   journal_mode:
     description:
-      - Journal mode of an SQLite database. The default is to leave it as it is. Other modes are not stored in the file; each
-        connection of an application sets them for itself.
+      - Journal mode of an SQLite database. By default, it is not changed. Other modes are not stored in the file; each
+        connection of an application sets them itself.
       - It is skipped while another process has the database open.
     type: str
     choices: [delete, wal]
   auto_vacuum:
     description:
-      - How an SQLite database releases free pages. To change it from or to V(none), C(VACUUM) is run whatever is free.
+      - How an SQLite database releases free pages. To change it from or to V(none), C(VACUUM) is run regardless of the
+        free space.
     type: str
     choices: [none, full, incremental]
   window:
     description:
       - When the database may be locked. With it, C(VACUUM) of PostgreSQL also truncates tables, which locks them briefly.
         Outside of this time, nothing is done, and the task succeeds.
-      - A step only starts if its predicted time fits. It is stopped at the end of the window, and has changed nothing then,
-        except that the last part of C(VACUUM) can't be interrupted.
+      - A step only starts if its predicted time fits. At the end of the window, it is stopped and has changed nothing.
+        Only the last part of C(VACUUM) can't be interrupted.
     type: dict
     suboptions:
       start:
@@ -115,7 +118,7 @@ options:
         description: Time zone such as V(Europe/Berlin) or V(+02:00). The default is UTC.
         type: str
   time_limit:
-    description: How long all steps may take, as for O(window).
+    description: Maximum time for all steps. It is enforced like O(window).
     type: str
   safety_backup:
     description:
@@ -143,7 +146,7 @@ options:
     type: str
   grace:
     description:
-      - How long the data of removed backups stays in S3 and through rclone, for reads that have begun. The default is
+      - How long to keep the data of removed backups in S3 and through rclone, for reads that have begun. The default is
         V(24h).
     type: str
   lock_timeout:
@@ -155,7 +158,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Optimize HawkFish's database at night, if a fifth of it and 64 MiB can be won
+- name: Optimize HawkFish's database at night, if a fifth of it and 64 MiB can be freed
   day2.ops.store_optimize:
     store:
       type: sqlite
@@ -175,7 +178,7 @@ store:
   returned: always, unless nothing could be read
   sample: /var/lib/hawkfish/hawkfish.db
 steps:
-  description: What was done, or in check mode would be.
+  description: Steps that were run, or in check mode would be.
   type: list
   elements: dict
   returned: always, unless nothing could be read
@@ -189,23 +192,23 @@ steps:
       type: str
       sample: hawkfish.db
     reason:
-      description: Why.
+      description: Reason for the step.
       type: str
-      sample: 40.7 % can be won (104.2 MiB)
+      sample: 40.7 % can be freed (104.2 MiB)
     predicted_s:
-      description: How many seconds it should take at most.
+      description: Predicted maximum duration in seconds.
       type: float
       sample: 7.4
     duration_s:
-      description: How many seconds it took. V(none) in check mode.
+      description: Duration in seconds. V(none) in check mode.
       type: float
       sample: 4.1
 left_out:
-  description: What was not done, although it was looked at, with C(action), C(name) and C(reason).
+  description: Steps that were considered but left out, with C(action), C(name) and C(reason).
   type: list
   elements: dict
   returned: always, unless nothing could be read
-  sample: [{"action": "vacuum", "name": "hawkfish.db", "reason": "1.2 % can be won, which is below free (20 %)"}]
+  sample: [{"action": "vacuum", "name": "hawkfish.db", "reason": "1.2 % can be freed, which is below free (20 %)"}]
 before:
   description: C(bytes), C(free_bytes) and C(free_percent) before, as M(day2.ops.store_info) reports them. V(none) outside the window.
   type: dict
@@ -217,12 +220,14 @@ after:
   returned: always, unless nothing could be read
   sample: {"bytes": 160432128, "free_bytes": 1283456, "free_percent": 0.8}
 bytes_freed:
-  description: By how much the store has become smaller, which its application influences, too. V(none) if this is not known.
+  description: By how many bytes the store has become smaller. Writes of the application influence this value. V(none)
+    if it is unknown.
   type: int
   returned: always, unless nothing could be read
   sample: 108003328
 stopped:
-  description: V(window) if it was closed, V(time_limit) if a step was stopped at the end of its time, otherwise null.
+  description: V(window) if the current time was outside the window, V(time_limit) if a step was stopped at the end of
+    its time, otherwise null.
   type: str
   returned: always, unless nothing could be read
   sample: null

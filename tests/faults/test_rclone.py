@@ -172,7 +172,7 @@ def test_a_store_that_hangs_is_left(application: Application, monkeypatch: pytes
 
     with monkeypatch.context() as patch:
         patch.setattr(Rclone, "start", stopped)
-        with pytest.raises(Day2Error, match=r"has taken no data for 1 s|did not end within 1 s"):
+        with pytest.raises(Day2Error, match=r"has accepted no data for 1 s|did not end within 1 s"):
             application.backup(**application.calling(True))
     before = application.check()
     assert application.backup()["backup"]["id"] not in before

@@ -35,7 +35,7 @@ def test_a_fault_at_a_step(fault: str, tmp_path: Path, monkeypatch: pytest.Monke
     params = {
         "store": {"type": "sqlite", "path": str(path)},
         "vacuum": "full",
-        "bytes_to_win": "0",
+        "min_bytes_freed": "0",
         "journal_mode": "wal",
         "repository": str(repository),
         "name": "events",

@@ -453,7 +453,7 @@ def kept_state(run: str, in_use: Optional[str] = None) -> dict[str, str]:
         (False, {"conflict": False, **kept_state("09:00")}, None),
         # The other run has restored the data meanwhile, and users write.
         (False, {"conflict": True, **kept_state("08:00", "08:30")}, "/r.json has changed since this run read it"),
-        (False, {"conflict": True, **kept_state("08:59")}, "another recovery of app1 is at work"),
+        (False, {"conflict": True, **kept_state("08:59")}, "another recovery of app1 is in progress"),
         (False, {"conflict": True, "content": ""}, "Once the other one has ended, run it again"),
         (True, {"conflict": False, **kept_state("09:00")}, None),
         (True, {"conflict": True, **kept_state("09:01")}, "Another recovery of app1 began at 09:01 and goes on"),

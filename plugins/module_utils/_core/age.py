@@ -33,7 +33,7 @@ def recipients_from(given: Sequence[str]) -> tuple[str, ...]:
                 "a secret key" if "SECRET KEY" in one.upper().replace("-", " ") or "PRIVATE KEY" in one else "not one"
             )
             raise InvalidRequest(
-                f"encrypt_to has to list public keys, but number {number} is {what}.",
+                f"encrypt_to: entry {number} is {what}, not a public key.",
                 "Write recipients of age (age1...) or public SSH keys (ssh-ed25519 AAAA... or ssh-rsa AAAA...).",
             )
         found.add(match[1] or match[2])
@@ -57,7 +57,7 @@ def identities_from(text: str, where: str) -> bytes:
     """
     data = text.encode(errors="surrogateescape")
     if not any(line.strip() and not line.startswith("#") for line in text.splitlines()):
-        raise InvalidRequest(f"{where} contains no identity.", "An identity is made with age-keygen.")
+        raise InvalidRequest(f"{where} contains no identity.", "Create one with age-keygen.")
     if len(data) > MOST:
         raise InvalidRequest(f"{where} is larger than {MOST} bytes: it does not contain identities.")
     return data.rstrip() + b"\n"
@@ -155,7 +155,9 @@ def _damaged(status: int, said: str) -> Day2Error:
     text = _short(said)
     # of the identities: no data can make age begin with these words
     if text.startswith("failed to obtain passphrase"):
-        return InvalidRequest("The identity can't be used: it has a passphrase.", "Give one that has none.")
+        return InvalidRequest(
+            "The identity can't be used: it has a passphrase.", "Use an identity without a passphrase."
+        )
     if text.startswith('reading "'):
         return InvalidRequest(f"The identity can't be used: age says: {re.sub('/dev/fd/[0-9]+', 'it', text)}.")
     if "identit" in text:

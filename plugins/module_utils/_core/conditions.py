@@ -159,7 +159,7 @@ class Where:
 
     def _in(self, field: str, wanted: Any) -> Test:
         if not isinstance(wanted, (list, tuple)):
-            raise InvalidRequest("it takes a list.")
+            raise InvalidRequest("the value must be a list.")
         tests = [self._is(field, one) for one in wanted]
         return lambda value: any(test(value) for test in tests)
 
@@ -169,14 +169,14 @@ class Where:
 
     def _like(self, field: str, wanted: Any) -> Test:
         if not isinstance(wanted, str):
-            raise InvalidRequest("it takes a text with * and ?.")
+            raise InvalidRequest("the value must be a string with the wildcards * and ?.")
         literal = wanted.replace("[", "[[]")
         matches = re.compile(fnmatch.translate(literal)).match
         return lambda value: isinstance(value, str) and matches(value) is not None
 
     def _exists(self, field: str, wanted: Any) -> Test:
         if not isinstance(wanted, bool):
-            raise InvalidRequest("it takes true or false.")
+            raise InvalidRequest("the value must be true or false.")
         return lambda value: (value is not None) is wanted
 
     def _older_than(self, field: str, wanted: Any) -> Test:
@@ -193,7 +193,7 @@ class Where:
             if when is not None:
                 return when
         if isinstance(wanted, bool) or not isinstance(wanted, (str, int, float)):
-            raise InvalidRequest("it takes a duration such as 90d, or a time.")
+            raise InvalidRequest("the value must be a duration such as 90d, or a time.")
         if _YEAR.fullmatch(str(wanted).strip()):
             raise InvalidRequest(f"{wanted} may be a year or seconds: write {wanted}-01-01, or {wanted}s.")
         return self._now - timedelta(seconds=parse_duration(wanted))
@@ -255,11 +255,11 @@ def _ordered(holds: Callable[[Any, Any], bool]) -> Callable[[Where, str, Any], T
     def operator(_where: Where, _field: str, wanted: Any) -> Test:
         kind = _kind(wanted)
         if kind not in ("str", "number", "time"):
-            raise InvalidRequest("it takes a number, a text or a time.")
+            raise InvalidRequest("the value must be a number, a string or a time.")
         when = instant(wanted) if kind == "time" or (kind == "str" and _TIME_LIKE.fullmatch(wanted)) else None
         limit = exact(wanted) if kind == "number" else wanted
         if kind == "number" and limit.is_nan():
-            raise InvalidRequest("no number is less or more than NaN.")
+            raise InvalidRequest("the value must not be NaN.")
 
         def test(value: Any) -> bool:
             if isinstance(value, date):

@@ -83,7 +83,8 @@ class Schema:
     def _faults(self, schema: Any, value: Any, path: str, depth: int) -> Iterator[Fault]:
         if depth > _DEEPEST:
             raise InvalidRequest(
-                f"{self._option}: at {path or 'the record'} a schema leads to itself, or the data is nested too deeply."
+                f"{self._option}: at {path or 'the record'}, the schema refers to itself, or the data is nested too "
+                "deeply."
             )
         if schema is True:
             return
@@ -132,7 +133,7 @@ class Schema:
             elif isinstance(found, (list, tuple)) and part.isdigit() and int(part) < len(found):
                 found = found[int(part)]
             else:
-                raise InvalidRequest(f"{self._option}: {reference} leads nowhere.")
+                raise InvalidRequest(f"{self._option}: the schema does not contain {reference}.")
         return found
 
     def _wrong(self, place: str, words: str) -> InvalidRequest:
@@ -170,12 +171,12 @@ class Schema:
 
     def _any_of(self, wanted: Any, value: Any, _schema: Any, path: str, depth: int) -> Iterator[Fault]:
         if not any(self._fits(schema, value, path, depth) for schema in wanted):
-            yield Fault(path, "anyOf", f"{_short(value)} fits none of the {len(wanted)} alternatives")
+            yield Fault(path, "anyOf", f"{_short(value)} matches none of the {len(wanted)} alternatives")
 
     def _one_of(self, wanted: Any, value: Any, _schema: Any, path: str, depth: int) -> Iterator[Fault]:
         fitting = sum(self._fits(schema, value, path, depth) for schema in wanted)
         if fitting != 1:
-            yield Fault(path, "oneOf", f"{_short(value)} fits {fitting} of the alternatives instead of one")
+            yield Fault(path, "oneOf", f"{_short(value)} matches {fitting} of the alternatives instead of one")
 
     def _not(self, wanted: Any, value: Any, _schema: Any, path: str, depth: int) -> Iterator[Fault]:
         if self._fits(wanted, value, path, depth):
@@ -275,7 +276,7 @@ def _bound(holds: Callable[[Any, Any], bool], words: str) -> Callable[[Any, Any]
 def _multiple(wanted: Any, value: Any) -> str:
     if not _is_number(value) or (is_finite(value) and _is_multiple(exact(value), exact(wanted))):
         return ""
-    return f"{_short(value)} is no multiple of {_short(wanted)}"
+    return f"{_short(value)} is not a multiple of {_short(wanted)}"
 
 
 def _is_multiple(number: Decimal, unit: Decimal) -> bool:

@@ -41,7 +41,7 @@ _DEFINITE = (
     (r"unable to authenticate|no supported methods|SignatureDoesNotMatch|InvalidAccessKeyId|\b401\b|[Uu]nauthorized",
      "Correct the user and its key or password in rclone.settings, rclone.secrets or the configuration file."),
     (r"[Pp]ermission denied|AccessDenied|\b403\b|[Ff]orbidden", "Give the user of the remote access to this path."),
-    (r"x509|certificate", "Set ca_bundle in rclone to the certificate of its authority."),
+    (r"x509|certificate", "Set ca_bundle in rclone to the CA certificate of the server."),
     (r"NoSuchBucket|bucket.*does not exist", "Create the bucket, or correct its name."),
     (r"unable to decrypt|configuration password|RCLONE_CONFIG_PASS", "Use a configuration file without a password."),
 )  # fmt: skip
@@ -198,7 +198,7 @@ def _hint(said: str) -> str:
 
 def _reason(said: str) -> str:
     """The last thing that it says, without the time and what was called."""
-    lines = [line for line in said.splitlines() if line.strip()] or ["rclone has not said why"]
+    lines = [line for line in said.splitlines() if line.strip()] or ["rclone gave no reason"]
     begin = max((number for number, line in enumerate(lines) if _STAMP.match(line)), default=len(lines) - 1)
     text = " ".join(line.strip() for line in lines[begin:])  # of what S3 says, the first of several lines has the code
     last = _LEVEL.sub("", _STAMP.sub("", text)).strip()
@@ -252,7 +252,7 @@ def _check(settings: Mapping[str, Any], hidden: Mapping[str, Any]) -> None:
                 f"{name!r} is not the name of a setting of rclone.", "Write it as in the configuration file of rclone."
             )
         if not isinstance(value, (str, int, float)):
-            raise InvalidRequest(f"{name} in rclone.settings or rclone.secrets must be one text or number.")
+            raise InvalidRequest(f"{name} in rclone.settings or rclone.secrets must be a string or a number.")
     both = sorted(set(settings) & set(hidden))
     if both:
         raise InvalidRequest(f"{both[0]} is in rclone.settings and in rclone.secrets.", "Set it in one of them.")

@@ -57,7 +57,7 @@ _DEFINITE = (
         "Correct the credentials.",
     ),
     (r"[Hh]ost key|authenticity of host", "Add the key of the server to the known_hosts file of the user."),
-    (r"x509|certificate", "Set ca_bundle to the certificate of the authority of the server."),
+    (r"x509|certificate", "Set ca_bundle to the CA certificate of the server."),
     (r"NoSuchBucket|bucket.*does not exist", "Create the bucket, or correct its name."),
     (r"unsupported (?:repository )?version|upgrade", "Install a newer restic."),
 )
@@ -230,7 +230,7 @@ class Restic:
 
     def shown(self, said: str) -> str:
         """The last thing that it says, without secrets."""
-        lines = [line.strip() for line in said.splitlines() if line.strip()] or ["restic has not said why"]
+        lines = [line.strip() for line in said.splitlines() if line.strip()] or ["restic gave no reason"]
         fatal = [line for line in lines if "Fatal:" in line or line.startswith("error")] or lines[-1:]
         text = re.sub(r"^(?:Fatal|error)\s*: ", "", fatal[-1])
         if lines[0].startswith("it did not end"):
@@ -341,5 +341,5 @@ def mapping_of(line: str) -> dict[str, Any]:
     try:
         value = json.loads(line)
     except ValueError as exc:
-        raise RepositoryError(f"restic has printed {line[:80]!r}, which is not known here.") from exc
+        raise RepositoryError(f"restic printed an unexpected line: {line[:80]!r}.") from exc
     return value if isinstance(value, dict) else {}

@@ -158,7 +158,7 @@ class S3Client:
         pause = random.uniform(0.5, 1) * min(_LONGEST_PAUSE, 2.0 ** (attempts - 1))  # noqa: S311
         if now + pause - context.setdefault("day2_busy_since", now) > self.patience:
             return None
-        waiting("the server asks for fewer requests")
+        waiting("the server is throttling requests")
         return pause
 
     @property
@@ -217,8 +217,8 @@ class S3Client:
 
     def _not_exclusive(self) -> RepositoryError:
         return RepositoryError(
-            f"s3://{self.bucket} can't be written to: its server does not refuse to create an object that exists.",
-            "Two runs could not be kept apart. Correct endpoint_url in s3, or use another server.",
+            f"s3://{self.bucket} can't be written to: its server does not support conditional writes.",
+            "Two runs could overwrite each other's objects. Correct endpoint_url in s3, or use another server.",
         )
 
 
@@ -307,11 +307,11 @@ def explain(exc: Exception, client: S3Client) -> Explained:
     if isinstance(exc, SSLError):
         return Explained(
             f"the TLS connection to {where} failed ({_reason(exc)})",
-            "Set ca_bundle in s3 to the certificate of its authority, or correct endpoint_url.",
+            "Set ca_bundle in s3 to the CA certificate of the server, or correct endpoint_url.",
         )
     if isinstance(exc, (NoCredentialsError, PartialCredentialsError)):
         return Explained(
-            "there are no complete credentials",
+            "the credentials are incomplete",
             "Set access_key_id and secret_access_key (or profile) in s3, or give the host a role.",
         )
     if isinstance(exc, (EndpointConnectionError, ConnectTimeoutError)):
@@ -360,7 +360,7 @@ def _explain_answer(exc: Any, client: S3Client) -> Explained:
         return Explained("there is no space left (quota)", "Free some space, or raise the quota.", full=True, code=code)
     if code in _BUSY:
         return Explained(
-            "the server asks for fewer requests, for longer than throttle_timeout "
+            "the server has been throttling requests for longer than throttle_timeout "
             f"({format_duration(client.patience)})",
             "Run again later, or increase throttle_timeout in s3.",
             code=code,

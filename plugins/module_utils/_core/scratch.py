@@ -96,7 +96,7 @@ def _kept(path: str) -> Iterator[str]:
     except OSError as exc:
         raise Day2Error(
             f"Can't remove the scratch directory {path}: {exc.strerror}.",
-            "Remove it, as it may hold a copy of the data. All else was done.",
+            "Remove it, as it may hold a copy of the data. Everything else has been done.",
         ) from exc
 
 

@@ -139,8 +139,8 @@ class SecureDirectory:
             raise self._kind(f"{self.of(name)} is {kind_of(info)}, not a regular file.")
         if self.others_write and info.st_nlink > 1:
             raise self._kind(
-                f"{self.of(name)} has {info.st_nlink} names in a directory that other users can write to. It was not "
-                "changed.",
+                f"{self.of(name)} has {info.st_nlink} hard links, in a directory that other users can write to. It was "
+                "not changed.",
                 "Remove the other hard links, or the write permission of the directory.",
             )
 

@@ -73,12 +73,12 @@ def spooled(handle: IO[bytes]) -> Iterator[tarfile.TarInfo]:
         size = os.fstat(handle.fileno()).st_size
         for info in members(tar):
             if tar.offset > size:  # where the next header is
-                raise ValueError("it ends before what its headers tell of")
+                raise ValueError("it is truncated: the size of its last member exceeds the rest of the file")
             yield info
         # tarfile also stops, without a word, at what it does not understand
         handle.seek(tar.offset)
         if handle.read(_BLOCK) != bytes(_BLOCK):
-            raise ValueError("it is damaged, or ends before its end")
+            raise ValueError("it is damaged or truncated")
 
 
 def path_of(info: tarfile.TarInfo) -> bytes:

@@ -108,14 +108,14 @@ def verified(data: bytes) -> Chain:
             return Chain(lines, why, notes, b"")
         if torn:
             notes.append(
-                f"A run was interrupted while it wrote line {line.count}. What it had written is not a line, and is "
-                "recorded by the line that has this number now."
+                f"A run was interrupted while it wrote line {line.count}. The incomplete text is still in the file, "
+                "and the line that has this number now records its digest."
             )
             torn = []
         lines.append(line)
     if torn:
         number = lines[-1].count + 1 if lines else 1
-        after = f"What follows line {number - 1}" if lines else "What the file begins with"
+        after = f"The text after line {number - 1}" if lines else "The beginning of the file"
         return Chain(lines, Fault(number, f"{after} is not a line of a journal."), notes, b"")
     fault = _start_fault(lines)
     if rest:
@@ -130,23 +130,23 @@ def _torn_fault(line: Line, torn: Sequence[bytes]) -> Optional[Fault]:
     left = b"\n".join(torn)
     if line.entry["event"] in (TORN, BEGUN) and line.entry.get("sha256") == digest_of(left):
         return None
-    return Fault(line.count - 1 or 1, f"What is before line {line.count} is not a line of a journal: it was changed.")
+    return Fault(line.count - 1 or 1, f"The text before line {line.count} is not a line of a journal: it was changed.")
 
 
 def _fault(before: Optional[Line], line: Line) -> Optional[Fault]:
     if before is None:
         if line.count == 1 and (line.entry["previous"] != FIRST or line.entry["event"] != BEGUN):
-            return Fault(1, "The first line does not begin a journal.")
+            return Fault(1, "The first line is not the first line of a journal.")
         return None
     if line.count != before.count + 1:
         return Fault(
             before.count + 1,
-            f"Line {line.count} follows line {before.count}: lines were removed, added or put in another order.",
+            f"Line {line.count} follows line {before.count}: lines were removed, added or reordered.",
         )
     if line.entry["previous"] != before.digest:
         return Fault(
             before.count,
-            f"Line {line.count} does not have the digest of line {before.count}: one of them was changed, or put in.",
+            f"Line {line.count} does not have the digest of line {before.count}: one of them was changed or inserted.",
         )
     if line.entry["journal"] != before.entry["journal"]:
         return Fault(line.count, f"Line {line.count} belongs to another journal.")
@@ -164,5 +164,5 @@ def _start_fault(lines: Sequence[Line]) -> Optional[Fault]:
     ):
         return None
     return Fault(
-        first.count - 1, f"The journal begins with line {first.count}, and no line says that it was cut there."
+        first.count - 1, f"The journal begins with line {first.count}, but has no cut line for the lines before it."
     )

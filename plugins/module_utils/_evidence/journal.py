@@ -96,8 +96,8 @@ def _end_of(fd: int) -> _End:
         unended.insert(0, whole.pop())  # the run that was to record it was interrupted, too
     if whole or size > _TAIL:
         raise Damaged(
-            f"{evidence(JOURNAL)} was damaged: its last line is not a line of a journal.",
-            "See docs/EVIDENCE.md: keep a copy to find out why. Once it is moved away, a new journal begins.",
+            f"{evidence(JOURNAL)} is damaged: its last line is not a line of a journal.",
+            "Move it elsewhere and find out why: the next run then begins a new journal. See docs/EVIDENCE.md.",
         )
     return _End(None, b"\n".join(unended), True)
 
@@ -182,7 +182,7 @@ def _lock() -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise Day2Error(
-                        f"Another run has held {where} for {_PATIENCE:g} s.", "Find out whether it hangs."
+                        f"Another run has held {where} for {_PATIENCE:g} s.", "Check whether that run hangs."
                     ) from None
             time.sleep(_PAUSE)
         yield

@@ -61,7 +61,7 @@ def is_open(conditions: Conditions) -> bool:
 def unmet(conditions: Conditions) -> str:
     """The reason why the job may not run now, or ""."""
     if not is_open(conditions):
-        return "Its window is closed."
+        return "The current time is outside its window."
     if conditions.load_below is not None:
         load = _load()
         if load >= conditions.load_below:

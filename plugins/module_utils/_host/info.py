@@ -46,7 +46,7 @@ def judge_pushed(path: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
         raise Day2Error(f"The host has pushed no summary: {path} does not exist.", "See schedule_push_command.")
     result = judge(content, path, wanted)
     if wanted and not any(_seconds(name, value) for name, value in wanted.items()):
-        problem = "no job has expected_every, so nobody would notice if the host was silent"
+        problem = "no job has expected_every, so a host that stops reporting would go unnoticed"
         result["findings"].append({"job": None, "problem": problem})
         result.update(ok=False, msg=f"{result['msg']}; {problem}")
     return result
@@ -86,7 +86,7 @@ def _read(path: str) -> Optional[bytes]:
     except OSError as exc:
         raise Day2Error(f"{path} cannot be read: {exc.strerror}.", "Run as root (become: true).") from exc
     if len(content) > _LARGEST:
-        raise Day2Error(f"{path} is larger than 1 MiB, so it is no summary of jobs.", "See schedule_push_command.")
+        raise Day2Error(f"{path} is larger than 1 MiB: it is not a summary of jobs.", "See schedule_push_command.")
     return content
 
 
@@ -94,7 +94,7 @@ def _jobs(content: bytes, path: str) -> dict[str, dict[str, Any]]:
     try:
         return read_states(content)
     except ValueError as exc:
-        raise Day2Error(f"{path} is damaged.", "The next run of a job makes it again.") from exc
+        raise Day2Error(f"{path} is damaged.", "The next run of a job recreates it.") from exc
 
 
 def _seconds(name: str, value: Any) -> float:

@@ -31,7 +31,7 @@ _TIMES = {
     "last_ok": ("day2_job_last_success_timestamp_seconds", "When the job last succeeded, in seconds since the epoch."),
 }
 _OK = ("day2_job_last_run_ok", "1 if the last run succeeded, 0 if not.")
-_EXPECTED = ("day2_job_expected_every_seconds", "The job is late if its last success is longer ago.")
+_EXPECTED = ("day2_job_expected_every_seconds", "The job is late if its last success is older than this.")
 
 _Families = dict[tuple[str, str], list[tuple[Mapping[str, str], float]]]
 

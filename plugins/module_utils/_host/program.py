@@ -117,22 +117,26 @@ def _parser() -> _Parser:
     one = commands.add_parser("run")
     one.add_argument("name")
     how = one.add_mutually_exclusive_group()
-    how.add_argument("--check", action="store_true", help="only say what would be done; nothing is recorded")
-    how.add_argument("--due", metavar="EVERY", help="for cron: run only if the job has not run in this interval")
-    how.add_argument("--settle", action="store_true", help="wait until the data of on_change is no longer written")
-    how.add_argument("--anyway", action="store_true", help="run even if window, load or power do not allow it")
-    one.add_argument("--splay", default="0", metavar="TIME", help="with --due: delay, up to this time; always the same")
+    how.add_argument("--check", action="store_true", help="report what the run would do; record nothing")
+    how.add_argument("--due", metavar="EVERY", help="for cron: run only if the last run is longer ago than EVERY")
+    how.add_argument("--settle", action="store_true", help="for on_change: wait until nothing writes to the data")
+    how.add_argument("--anyway", action="store_true", help="run regardless of window, load and power supply")
+    one.add_argument(
+        "--splay", default="0", metavar="TIME", help="with --due: start up to TIME later, always at the same offset"
+    )
     commands.add_parser("record-failure").add_argument("name")  # of systemd, so it is not in the help
     commands.add_parser("changed").add_argument("name")  # of systemd
     commands.add_parser("forget-removed")  # of the role
     commands.add_parser("metrics")  # of the role
     told = commands.add_parser("notify")
     told.add_argument(
-        "name", nargs="?", default="", help="without it: of all jobs that are late or were not notified of"
+        "name", nargs="?", default="", help="default: all jobs that are late or have unsent notifications"
     )
     what = told.add_mutually_exclusive_group()
     what.add_argument("--test", action="store_true", help="send a test message")
-    what.add_argument("--started", action="store_true", help="of systemd: the run begins, rather than has ended")
+    what.add_argument(
+        "--started", action="store_true", help="used by systemd: report the start of the run instead of its end"
+    )
     commands.add_parser("list")
     commands.add_parser("explain").add_argument("name")
     for command in ("status", "check"):

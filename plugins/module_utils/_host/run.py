@@ -208,7 +208,7 @@ class _Run:
         try:
             journal.record(entry, names())
         except (OSError, WrongJob) as exc:
-            self.warnings.append(f"The run before this one was killed, which could not be recorded: {exc}.")
+            self.warnings.append(f"The previous run was killed, and this could not be recorded: {exc}.")
 
     def _ping_start(self, job: Job) -> None:
         try:

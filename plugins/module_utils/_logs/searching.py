@@ -110,7 +110,9 @@ class Searching:
             if stuck is None:
                 return len(lines), worker.receive(lambda: None)[1]
         except OSError:
-            raise Day2Error("The process that searches the logs was ended.", "Is there enough memory?") from None
+            raise Day2Error(
+                "The process that searches the logs was killed.", "Check whether the host ran out of memory."
+            ) from None
         worker.close(kill=True)
         self._worker = None
         return stuck, None

@@ -38,8 +38,8 @@ class DockerProbe(BaseProbe):
         ),
         "security": Option(
             "list",
-            "Security options that the daemon must run with, as `docker info` names them. Until version 23, it does not"
-            " tell whether there is `no-new-privileges`.",
+            "Security options that the daemon must run with, as `docker info` names them. Versions before 23 do not "
+            "report `no-new-privileges`.",
             choices=("apparmor", "cgroupns", "no-new-privileges", "rootless", "seccomp", "selinux", "userns"),
         ),
     }
@@ -78,7 +78,9 @@ class DockerProbe(BaseProbe):
         version = str(info.get("ServerVersion", ""))
         if _NEW_PRIVILEGES in missing and _major(version) < _TOLD_FROM:
             missing.remove(_NEW_PRIVILEGES)
-            finding.problem(f"whether Docker runs with {_NEW_PRIVILEGES} is unknown: {version} does not tell", UNKNOWN)
+            finding.problem(
+                f"whether Docker runs with {_NEW_PRIVILEGES} is unknown: version {version} does not report it", UNKNOWN
+            )
         if missing:
             finding.problem(f"the Docker daemon runs without {', '.join(missing)}")
 

@@ -57,8 +57,8 @@ class TlsProbe(BaseProbe):
         ),
         "min_protocol": Option(
             "text",
-            "Oldest version of TLS that the server may accept. Whether it accepts an older one is tried on a second"
-            " connection, as far as OpenSSL of the host can still do that.",
+            "Oldest version of TLS that the server may accept. The check tries an older version on a second "
+            "connection, if OpenSSL on the host still supports one.",
             choices=("TLSv1.2", "TLSv1.3"),
         ),
         "key_type": Option(

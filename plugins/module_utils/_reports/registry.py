@@ -79,12 +79,12 @@ def check_reports(wanted: Sequence[Mapping[str, Any]]) -> None:
     for one in wanted:
         path = resolve(one["path"], TargetError)
         if path in paths:
-            raise InvalidRequest(f"Two reports are written to {path}.", "Give each a path of its own.")
+            raise InvalidRequest(f"Two reports are written to {path}.", "Set a different path for each.")
         paths.add(path)
         if one["format"] == "prometheus" and not path.endswith(".prom"):
-            raise InvalidRequest(f"{path}: node_exporter reads no such file.", "Give it a name that ends in .prom.")
+            raise InvalidRequest(f"{path}: node_exporter only reads files that end in .prom.", "Rename it.")
         if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
-            raise TargetError(f"{path} is not a regular file.", "Name a file that the report may replace.")
+            raise TargetError(f"{path} is not a regular file.", "Set path to a file that the report may replace.")
         check_writable_parent(path)
 
 

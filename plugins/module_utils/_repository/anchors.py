@@ -104,7 +104,7 @@ def put_in_objects(place: ObjectsPlace, host: str, name: str, data: bytes) -> bo
     """As `Repository.put_anchor`."""
     objects, known = place.objects, place.header.known()
     if known is None:
-        raise RepositoryError(f"{objects.location} is no repository yet.")
+        raise RepositoryError(f"{objects.location} is not a repository yet.")
     place.header.check_way(known)
     key = f"{FOLDER}{host}/{name}{_SUFFIX}"
     if not objects.create(key, data):

@@ -97,7 +97,7 @@ class Copying(NamedTuple):
                 if not left:
                     raise
                 self.progress.update(done)
-                self.progress.waiting(f"once more, {exc.message}")
+                self.progress.waiting(f"retrying: {exc.message}")
                 time.sleep(_PAUSE * 3 ** (_TRIES - 1 - left))
                 before_each_more()
         raise AssertionError("the last try returns or fails")

@@ -305,7 +305,7 @@ class DirectoryRepository:
 
         # a failed run may have been given any directory
         if not any(SET.fullmatch(one) and self._has_backups(one) for one in _names(self.location)):
-            raise RepositoryError(f"{self.location} is no repository yet.")
+            raise RepositoryError(f"{self.location} is not a repository yet.")
         return put_in_directory(self.location, host, name, data)
 
     def anchors(self, host: str) -> Iterator[tuple[str, bytes]]:

@@ -126,7 +126,7 @@ def check_trusted(repository: Repository, name: str, manifest: Manifest) -> None
     wanted = repository.encryption.identity is not None or required_since(repository, name) is not None
     if manifest.envelope is None and wanted and not repository.encrypts and not repository.encryption.allow_unencrypted:
         raise RepositoryError(
-            f"Backup {manifest.id} of {name} is not encrypted, so that somebody else may have written it.",
+            f"Backup {manifest.id} of {name} is not encrypted, so another program may have written it.",
             "Nothing was changed. If it was made before encryption was set up, set allow_unencrypted=true.",
         )
 
@@ -142,7 +142,7 @@ def check_plain_allowed(repository: Repository, name: str, newest: Optional[Mani
     if required_since(repository, name) is not None or (newest is not None and newest.envelope is not None):
         raise InvalidRequest(
             f"The backups of the set {name} in {repository.location} are encrypted, and encrypt_to is not set.",
-            "Set encrypt_to. If new backups are not to be encrypted any more, set encryption=optional.",
+            "Set encrypt_to. To stop encrypting new backups, set encryption=optional.",
         )
 
 

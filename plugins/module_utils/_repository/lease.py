@@ -175,7 +175,7 @@ class Lease:
         if why:
             raise LeaseLost(
                 f"The lock of {self._objects.location}/{self._prefix.partition('/')[0]} was lost: {why}.",
-                "What was not done yet was left out. Run again.",
+                "The run stopped at that point. Run again.",
             )
 
     def release(self) -> None:
@@ -203,4 +203,4 @@ def describe(holder: dict[str, Any]) -> str:
     try:
         return "{verb}, process {pid} on {host}, since {since}".format(**holder)
     except KeyError:
-        return "it has not said who it is"
+        return "an unidentified process"

@@ -30,7 +30,7 @@ def check_seal(manifest: Manifest) -> None:
     if is_recognized(manifest) and manifest.envelope is not None:
         seal = marks_of(manifest.id).seal({**manifest.outside(), **manifest.envelope.to_document()})
         if not equal(manifest.envelope.seal, seal):
-            problem = "its seal is not the one that this host made: it was changed by somebody else"
+            problem = "its seal does not match: it was changed after this host had written it"
             raise DamagedBackup(manifest.id, [{"path": MANIFEST, "problem": problem}])
 
 
@@ -95,5 +95,10 @@ def check_opened(manifest: Manifest, listed: Listed, encryption: Encryption) -> 
     others = age.number_of_recipients(data) - 1  # one is of the run that has read it back
     to = f"Backup {manifest.id} is encrypted to {others} recipient{'s' * (others != 1)}"
     if encryption.identity is None:
-        raise NotOpened(f"{to}, and no identity was given.", "Set identity_file (or identity) to one of theirs.")
-    raise NotOpened(f"{to}, none of which has the given identity.", "Set identity_file (or identity) to one of theirs.")
+        raise NotOpened(
+            f"{to}, and no identity was given.", "Set identity_file (or identity) to the identity of a recipient."
+        )
+    raise NotOpened(
+        f"{to}, but to none whose identity was given.",
+        "Set identity_file (or identity) to the identity of a recipient.",
+    )

@@ -42,8 +42,8 @@ class Owner(NamedTuple):
 
     def __str__(self) -> str:
         if self.closed:
-            where = "of this host " if self.closed == HERE else ""
-            return f"an owner {where}that only an identity tells, as its backups are encrypted"
+            where = "on this host " if self.closed == HERE else ""
+            return f"an unknown owner {where}(its backups are encrypted, and only an identity could read them)"
         return f"{' and '.join(self.paths)} on host {self.host}"
 
 

@@ -99,7 +99,7 @@ class RcloneObjects:
             words = ("moveto", "--ignore-times", self._rclone.at(new), self._rclone.at(key))
             moved = self._rclone.call("write", key, *words)
             if moved.missing and self.read(key) != data:  # the answer to an earlier try may have been lost
-                raise RepositoryError(f"{self.location}/{key} could not be moved into its place.")
+                raise RepositoryError(f"{self.location}/{key} could not be moved to its final name.")
         except BaseException:
             with contextlib.suppress(RepositoryError):
                 self.remove([new])
@@ -177,4 +177,4 @@ def _objects(prefix: str, out: bytes) -> Iterator[Object]:
             if not one["IsDir"]:
                 yield Object(prefix + one["Path"], one["Size"], 0.0, str(one["ModTime"]))
     except (ValueError, KeyError, TypeError) as exc:
-        raise RepositoryError(f"rclone has listed {prefix} in a way that is not known here: {exc}.") from exc
+        raise RepositoryError(f"rclone returned an unexpected listing of {prefix}: {exc}.") from exc

@@ -198,7 +198,9 @@ def _feed(target: Any, data: bytes, stall: float) -> None:
     os.set_blocking(target.fileno(), False)
     while view:
         if not select.select([], [target], [], stall)[1]:
-            raise Unreachable(f"The remote has taken no data for {stall:.0f} s.", "Check whether its storage is full.")
+            raise Unreachable(
+                f"The remote has accepted no data for {stall:.0f} s.", "Check whether its storage is full."
+            )
         with contextlib.suppress(BlockingIOError):
             view = view[os.write(target.fileno(), view) :]
 

@@ -238,7 +238,7 @@ class _VerifiedReader:
 
     def _check_end(self) -> None:
         if self._stored.read(1):  # what a decompressor left behind what it takes for the end
-            raise self._damaged("it is followed by something else")
+            raise self._damaged("it is followed by other data")
         content = (self._content.bytes, self._content.sha256())
         if content != (self._file.content_bytes, self._file.content_sha256):
             raise self._damaged("its decompressed content differs from the manifest")

@@ -168,7 +168,7 @@ class RemoteRepository:
 
         sizes: dict[str, Optional[int]] = {path: one.size for path, one in objects.items() if path not in MARKS}
         changed = sorted(path for path, one in objects.items() if one.strange)
-        note = f"{', '.join(changed[:3])} was written over or deleted by others. The original version is used."
+        note = f"{', '.join(changed[:3])} was overwritten or deleted by another program. The original version is used."
         return Listed(backup_id, sizes, read, [note] if changed else [])
 
     def path(self, name: str, backup_id: str) -> str:
@@ -237,11 +237,11 @@ class RemoteRepository:
             try:
                 known[backup] = format_time(self._extended(name, backup, self._locking))
             except Day2Error as exc:  # it must not keep the others
-                failed.append(f"Backup {backup} could not be locked again: {exc.message}")
+                failed.append(f"Backup {backup} could not be locked for longer: {exc.message}")
         try:
             self.write_state(name, _LOCKED, known)
         except Day2Error as exc:
-            failed.append(f"Until when backups are locked could not be noted: {exc.message}")
+            failed.append(f"The end of the locks of backups could not be recorded: {exc.message}")
         return failed
 
     def _extended(self, name: str, backup: str, locking: Locking) -> datetime:

@@ -67,23 +67,23 @@ class Cleaning:
         except LeaseLost:
             raise
         except Day2Error as exc:
-            notes.append(f"Uploads that interrupted runs had left stay: {exc.message}")
+            notes.append(f"Unfinished uploads of interrupted runs could not be removed: {exc.message}")
         return notes
 
     def _why_it_stays(self, backup: str, objects: Mapping[str, Object], cause: Day2Error) -> list[str]:
         """A run that ended right before it published has locked its data. That is told as long as for other data that
         stays, and not by each run until then."""
-        where = f"{self._objects.location}/{self._name}/{backup}, which an interrupted run had left,"
+        where = f"{self._objects.location}/{self._name}/{backup}, left by an interrupted run,"
         data = next((path for path in objects if path != MANIFEST), MANIFEST)
         until = None
         with contextlib.suppress(Day2Error):  # the cause tells more
             until = self._objects.locked_until(f"{self._name}/{backup}/{data}")
         if until is None:
-            return [f"{where} stays: {cause.message}"]
+            return [f"{where} was not removed: {cause.message}"]
         fence = objects.get(MANIFEST)
         if fence is not None and fence.age > self._grace:
             return []
-        return [f"{where} is locked until {format_time(until)}. A later run removes it."]
+        return [f"{where} is locked until {format_time(until)}. The first run after that removes it."]
 
     def _look(self, watch: Watch, found: Mapping[str, dict[str, Object]]) -> None:
         self._unchanged = watch.ages(

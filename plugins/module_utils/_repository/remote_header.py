@@ -52,7 +52,7 @@ class Header:
         if known and re.fullmatch("[0-9a-f]{32}", str(header.get("id"))):
             return dict(header)
         raise RepositoryError(
-            f"{self._objects.location}/{_PATH} is not known here: the repository can't be used.",
+            f"{self._objects.location}/{_PATH} is not valid: the repository can't be used.",
             "It was probably written by a newer version of day2.ops: upgrade the collection."
             if newer
             else "It is damaged. Remove it, and the next backup writes a new one.",
@@ -74,7 +74,7 @@ class Header:
                 self._note(document)
             header = self.known()  # another run may have been first
         if header is None:
-            raise RepositoryError(f"{self._objects.location}/{_PATH} was written and can't be read back.")
+            raise RepositoryError(f"{self._objects.location}/{_PATH} was written, but can't be read back.")
         self.check_way(header)
         return header
 
@@ -100,9 +100,10 @@ class Header:
             return
         if self._objects.probe() != CONDITIONAL:
             raise RepositoryError(
-                f"{self._objects.location} can't be written to any more: its server no longer refuses to create an "
-                "object that exists, as it did when the repository was created.",
-                "Two runs could not be kept apart. Correct endpoint_url in s3, or begin another repository.",
+                f"{self._objects.location} can't be written to any more: its server no longer supports conditional "
+                "writes, as it did when the repository was created.",
+                "Two runs could overwrite each other's objects. Correct endpoint_url in s3, or begin another "
+                "repository.",
             )
         self._note(header)
 

@@ -117,7 +117,7 @@ class RemoteStaging:
         self._objects.remove([self._top + MANIFEST])
         gone = missing[0] if missing else self._top + MANIFEST
         raise LeaseLost(
-            f"Another run, which took this one for dead, removed {self._objects.location}/{gone}.",
+            f"Another run considered this one dead and removed {self._objects.location}/{gone}.",
             "Nothing was published. Run again.",
         )
 

@@ -97,7 +97,7 @@ class ResticRepository:
             raise RepositoryError(f"{self.location} can't be a repository: {existing} is not a directory.")
         if existing == self.local_path and os.listdir(existing):
             raise RepositoryError(
-                f"{self.location} contains other files, and no repository of restic.", "Choose another directory."
+                f"{self.location} contains other files, but is not a repository of restic.", "Choose another directory."
             )
         if not os.access(existing, os.W_OK | os.X_OK):
             raise RepositoryError(

@@ -218,7 +218,7 @@ def _parsed(out: bytes) -> Iterable[Snapshot]:
             tags = dict(tag.partition("=")[::2] for tag in one.get("tags") or () if "=" in tag)
             yield Snapshot(one["id"], one["tree"], _sortable(one["time"]), tags)
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
-        raise RepositoryError(f"restic has listed snapshots in a way that is not known here: {exc}.") from exc
+        raise RepositoryError(f"restic returned an unexpected list of snapshots: {exc}.") from exc
 
 
 def _sortable(moment: str) -> str:

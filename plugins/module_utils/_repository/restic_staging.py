@@ -177,7 +177,7 @@ def snapshot_in(out: bytes) -> str:
     for line in out.splitlines():
         with contextlib.suppress(ValueError, KeyError, TypeError):
             return str(json.loads(line)["snapshot_id"])
-    raise RepositoryError("restic has not said which snapshot it wrote.")
+    raise RepositoryError("restic did not report the ID of the snapshot that it wrote.")
 
 
 def quietly(drop: Callable[[], object]) -> None:

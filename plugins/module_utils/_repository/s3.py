@@ -161,8 +161,8 @@ class S3Objects:
             more = {"ContinuationToken": page.get("NextContinuationToken") or ""}
             if not more["ContinuationToken"]:
                 raise Unreachable(
-                    f"Can't list {self.location}: its server does not tell how to go on after the first objects.",
-                    "Check whether endpoint_url in s3 is that of a server that knows ListObjectsV2.",
+                    f"Can't list {self.location}: its server returned no token for the next page of objects.",
+                    "Check whether the server at endpoint_url in s3 supports ListObjectsV2.",
                 )
 
     def read(self, key: str) -> Optional[bytes]:
@@ -204,8 +204,8 @@ class S3Objects:
 
     def _no_versions(self) -> RepositoryError:
         return RepositoryError(
-            f"{self.location} can't be used: its bucket keeps no versions any more.",
-            "Two runs could not be kept apart. Enable versioning of the bucket.",
+            f"{self.location} can't be used: versioning of its bucket is no longer enabled.",
+            "Two runs could overwrite each other's objects. Enable it again.",
         )
 
     def create(self, key: str, data: bytes) -> bool:
@@ -325,8 +325,8 @@ class S3Objects:
         if self._versioning == _ENABLED:
             return VERSIONS
         raise RepositoryError(
-            f"{self.location} can't be a repository: its server does not refuse to create an object that exists.",
-            "Two runs could not be kept apart. Use a bucket with versions enabled, or another server.",
+            f"{self.location} can't be a repository: its server does not support conditional writes.",
+            "Two runs could overwrite each other's objects. Enable versioning of the bucket, or use another server.",
         )
 
 

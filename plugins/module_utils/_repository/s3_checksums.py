@@ -55,10 +55,10 @@ class Checksum:
         of_parts = _text(hashlib.sha256(b"".join(self._parts)).digest())
         expected = (_text(self._whole.digest()),) if whole else (of_parts, f"{of_parts}-{len(self._parts)}")
         if not told:
-            raise RepositoryError(f"The server does not tell the checksum of s3://{client.bucket}/{key}.", FULL)
+            raise RepositoryError(f"The server returned no checksum of s3://{client.bucket}/{key}.", FULL)
         if told not in expected or head["ContentLength"] != self.bytes:
             raise RepositoryError(
-                f"s3://{client.bucket}/{key} has another checksum on the server than what was sent.",
+                f"The checksum of s3://{client.bucket}/{key} on the server differs from that of the uploaded data.",
                 "Nothing was published. Run again.",
             )
         return Piece(key, self.bytes, self._whole.hexdigest())

@@ -35,7 +35,8 @@ def check(client: S3Client, location: str, wanted: bool) -> None:
         told = {}
     if told.get("Rule", {}).get("DefaultRetention"):
         raise RepositoryError(
-            f"{location} can't be a repository: its bucket locks every object by default, also locks and state.",
+            f"{location} can't be a repository: its bucket locks every object by default, including the locks and the "
+            "state of the repository.",
             "Remove the default retention of the bucket, and set lock_for instead.",
         )
     if wanted and told.get("ObjectLockEnabled") != "Enabled":

@@ -98,7 +98,7 @@ class S3Upload:
 
     def _check(self) -> None:
         if self._given_up:
-            raise RepositoryError(f"{self._key} is not needed any more.")
+            raise RepositoryError(f"The upload of {self._key} was abandoned.")
         self._is_held()
 
     def finish(self) -> None:
@@ -256,7 +256,7 @@ class _Object:
                 return False
             raise
         if there != self._size:
-            raise RepositoryError(f"{self.key} was written and has {there} bytes instead of {self._size}.")
+            raise RepositoryError(f"{self.key} has {there} bytes after the upload instead of {self._size}.")
         return True
 
     def confirmed(self) -> Piece:

@@ -23,7 +23,7 @@ def time_of(path: str, now: datetime) -> datetime:
     """The date of a backup of the copy. Raises SourceError when it lies in the future."""
     with os_errors(SourceError, "Can't read", path):
         modified = os.stat(path).st_mtime
-    hint = "The backup would get this date. Correct it (touch), or correct the clock."
+    hint = "The backup would have this date. Correct it (touch), or correct the clock."
     try:
         moment = datetime.fromtimestamp(modified, timezone.utc)
     except (ValueError, OverflowError, OSError) as exc:

@@ -34,7 +34,7 @@ def check_owner(request: BackupRequest, history: History, others: Sequence[tuple
     hosts = {owner.host for owner in owners}
     if any(owner.closed for owner in owners):
         hint = (
-            "If this host made its backups under another name, set host to that name. If it has another machine ID "
+            "If this host made its backups under another name, set host to that name. If its machine ID has changed "
             "since, set take_over=true once: it then starts its own history, and the old backups are retained."
         )
     elif request.owner.host in hosts:

@@ -137,14 +137,14 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
 
 def _message(request: CleanRequest, cleaned: Cleaned, check: bool) -> str:
     if not cleaned.removed:
-        some = "No key that was looked at" if cleaned.stopped else "No key"
+        some = "No examined key" if cleaned.stopped else "No key"
         text = f"{some} matches {request.pattern}" + (" and the conditions" if cleaned.matched else "") + "."
     elif check:
         text = f"Would remove about {plural(cleaned.removed, 'key')}."
     else:
         memory = f"{format_size(cleaned.used_before)} before, {format_size(cleaned.used_after)} now"
         text = f"Removed {plural(cleaned.removed, 'key')}. Used memory: {memory}."
-    return text + (" Stopped at the time limit, before all keys were looked at." if cleaned.stopped else "")
+    return text + (" Stopped at the time limit, before all keys were examined." if cleaned.stopped else "")
 
 
 def _clean(request: CleanRequest, check: bool, end: Optional[float], progress: Progress) -> Cleaned:

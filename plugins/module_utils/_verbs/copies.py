@@ -191,7 +191,7 @@ def _compared(
         entry = history.get(one.id)
         path = request.target.path(request.name, one.id)
         if one.manifest.kind == REFERENCE:
-            refused[one.id] = f"Backup {one.id} only refers to what AWS keeps, which is not copied."
+            refused[one.id] = f"Backup {one.id} only refers to data in AWS, which is not copied."
         elif one.manifest.envelope is not None and not request.fits(one.manifest):
             refused[one.id] = (
                 f"Backup {one.id} is encrypted to other recipients, or by another host. Without encrypt_to, it is "

@@ -52,7 +52,7 @@ def add_copies(
         several = f"{len(failed)} of {plural(len(copies), 'copy', 'copies')} {'would fail' if check else 'failed'}"
         raise RepositoryError(
             f"{result['msg']} {several}: {reasons}",
-            "" if check else "The next run copies what is missing, also if the data has not changed.",
+            "" if check else "The next run copies the missing backups, even if the data has not changed.",
             {key: value for key, value in result.items() if key not in ("msg", "diff")},
         )
 

@@ -138,12 +138,12 @@ def _is_wanted(request: EvidenceInfoRequest, entry: Mapping[str, Any]) -> bool:
 
 def _unproven(request: EvidenceInfoRequest, chain: Chain, problems: Sequence[str]) -> str:
     if not chain.lines:
-        return "there is no journal: nothing was recorded on this host, with the state of this user"
+        return "no journal exists: this user has recorded nothing on this host"
     if problems:
         return "not every repository could be compared"
     if not request.repositories:
-        return "no repository was given that could have its anchors"
-    return "no repository has an anchor of it"
+        return "no repository with its anchors was given"
+    return "no repository contains an anchor of it"
 
 
 def _message(state: str, chain: Chain, anchors: Sequence[Anchor], why: str) -> str:
@@ -218,16 +218,18 @@ def _judged(chain: Chain, head: Head, where: str, ended: Sequence[str]) -> tuple
             return Anchor(where, head, None), None
         return Anchor(where, head, False), Fault(
             0,
-            f"This is not the journal that was anchored in {where} until {head.time}, which is {head.journal}, with "
-            f"{plural(head.count, 'line')}: it was replaced or removed. If you know why, list {head.journal} in ended.",
+            f"The journal that was anchored in {where} until {head.time} has the ID {head.journal}, with "
+            f"{plural(head.count, 'line')}: it was replaced or removed. If you know why, add {head.journal} to ended.",
         )
     if head.count > own.count:
-        why = f"{anchored}, but the journal ends with line {own.count}: it was cut off, or set back to an older state."
+        why = (
+            f"{anchored}, but the journal ends with line {own.count}: it was truncated, or restored to an older state."
+        )
         return Anchor(where, head, False), Fault(own.count + 1, why)
     first = chain.lines[0].count
     if head.count < first:
         return Anchor(where, head, None), None
     if chain.lines[head.count - first].digest == head.digest:
         return Anchor(where, head, True), None
-    why = f"{anchored} with another digest: it, or a line before it, was changed, and all after it written anew."
+    why = f"{anchored} with another digest: it, or a line before it, was changed, and all later lines were rewritten."
     return Anchor(where, head, False), Fault(head.count, why)

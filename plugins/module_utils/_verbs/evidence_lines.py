@@ -114,7 +114,10 @@ def anchor(head: Head, places: Sequence[Mapping[str, Any]]) -> Anchored:
             if repository.put_anchor(host_mark(), name, data):
                 done.append(location(place))
                 continue
-            why = "it has another head for the same line: the journal was changed, or set back (evidence_info tells)"
+            why = (
+                "it contains another head for the same line: the journal was changed, or restored to an older state. "
+                "Run evidence_info"
+            )
         except Day2Error as exc:
             why = str(exc)
         problems.append(f"The head of the journal of evidence was not anchored in {location(place)}: {why}")

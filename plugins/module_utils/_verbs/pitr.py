@@ -45,10 +45,10 @@ def _target(given: Mapping[str, Any]) -> Target:
     if foreign:
         raise InvalidRequest(
             f"{', '.join(foreign)} does not apply to a restore from pgBackRest.",
-            "Restore the server beside, back up a database of it, and restore that.",
+            "Restore the server to another directory, back up a database of the copy, and restore that backup.",
         )
     if not given.get("port"):
-        raise InvalidRequest("The port of the copy is missing.", "Set port to one that no server uses.")
+        raise InvalidRequest("The port of the copy is missing.", "Set it to a port that no server uses.")
     host = given.get("host") or _SOCKETS
     if not host.startswith("/"):
         raise InvalidRequest(f"host is {host}, but the copy only has a socket.", "Set it to a directory.")
@@ -90,9 +90,9 @@ def _timelines(copy: Copy) -> list[str]:
     if not copy.changed or copy.target.timeline is not None or not 0 < old < archive.timeline:
         return []
     text = (
-        f"The archive of stanza {copy.stanza.name} goes on with timeline {archive.timeline}, which the restore follows"
+        f"The archive of stanza {copy.stanza.name} continues on timeline {archive.timeline}, which the restore follows"
     )
-    return [f"{text}: what was written to timeline {old} after they parted is not in the copy (timeline)."]
+    return [f"{text}: later writes to timeline {old} are not in the copy (see the option timeline)."]
 
 
 def _not_running(copy: Copy) -> list[str]:

@@ -104,7 +104,7 @@ def _problems(name: str, archive: Archive) -> Sequence[dict[str, Any]]:
         found.append(("", "it has no good backup"))
     archiver = archive.archiver
     if archiver is None:
-        found.append(("", f"how far it reaches is not known: {archive.trouble}"))
+        found.append(("", f"the end of its range is unknown: {archive.trouble}"))
     elif archiver.archive_mode == "off":
         found.append(("", "the server archives nothing: archive_mode is off"))
     elif archiver.failing:

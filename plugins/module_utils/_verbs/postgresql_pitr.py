@@ -77,7 +77,9 @@ def _check(params: Mapping[str, Any]) -> None:
     for name in ("archive_timeout", "check_timeout"):
         parse_duration(params[name])
     if params["encryption_key"] is not None and len(params["encryption_key"]) < 16:
-        raise InvalidRequest("encryption_key is shorter than 16 characters.", "Make one with: openssl rand -base64 48")
+        raise InvalidRequest(
+            "encryption_key is shorter than 16 characters.", "Create one with: openssl rand -base64 48"
+        )
 
 
 def _warnings(setup: SetUp) -> list[str]:

@@ -89,13 +89,15 @@ def forgetting(
             return
         if unreadable:
             raise RepositoryError(
-                f"backup {unreadable[0]} may need what this one refers to, but its manifest can't be read. Repair that "
+                f"backup {unreadable[0]} may need the same data in AWS, but its manifest can't be read. Repair that "
                 "backup, or remove it"
             )
         for part in manifest.sources:
             store: object = of_type.get(part.type)
             if not isinstance(store, Referring):
-                raise RepositoryError(f"what it refers to can only be removed by a backup of type {part.type}")
+                raise RepositoryError(
+                    f"the data in AWS that it refers to can only be removed by a backup of type {part.type}"
+                )
             others = [other.details for one in known.values() if one.id != backup for other in one.sources]
             try:
                 store.forget(part.details, others)
@@ -114,10 +116,10 @@ def copyable(manifests: Sequence[Manifest], where: str) -> tuple[list[Manifest],
     ids = [one.id for one in manifests if one.kind == REFERENCE]
     if len(ids) == len(manifests):
         raise RepositoryError(
-            f"All backups of {where} only refer to what AWS keeps, which is not copied.",
+            f"All backups of {where} only refer to data in AWS, which is not copied.",
             "Back up the tables with method=export into another set, and copy that.",
         )
-    notes = [f"Not copied, as they only refer to what AWS keeps: {', '.join(ids)}."] if ids else []
+    notes = [f"Not copied, as they only refer to data in AWS: {', '.join(ids)}."] if ids else []
     return [one for one in manifests if one.kind != REFERENCE], notes
 
 
@@ -160,4 +162,4 @@ class Abandoning:
         try:
             return "" if self._published() else store.abandon()
         except Day2Error as exc:
-            return f"What was made for this backup stays, as it may have been published: {exc.message}"
+            return f"The data of this backup in AWS is kept, as the backup may have been published: {exc.message}"

@@ -29,7 +29,7 @@ def carry_out(
     try:
         warnings += repository.extend_locks(name, list(dict.fromkeys(kept)))
     except Day2Error as exc:
-        warnings.append(f"Not all backups could be locked again: {exc.message}")
+        warnings.append(f"Not all backups could be locked for longer: {exc.message}")
     removed: list[str] = []
     for backup in removals:
         try:

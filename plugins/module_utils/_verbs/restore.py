@@ -256,8 +256,8 @@ def _match(request: RestoreRequest, manifest: Manifest) -> list[tuple[NamedStore
     pairs = []
     if manifest.kind == PURGE:
         raise InvalidRequest(
-            f"Backup {manifest.id} is no backup of a store: it contains records that purge has deleted.",
-            "docs/RECORDS.md describes how to bring them back.",
+            f"Backup {manifest.id} is not a backup of a store: it contains records that purge has deleted.",
+            "docs/RECORDS.md describes how to restore them.",
         )
     for entry in request.stores:
         part = parts.get(entry.name)

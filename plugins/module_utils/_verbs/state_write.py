@@ -37,7 +37,9 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
     try:
         known = base64.b64decode(params["replaces"], validate=True)
     except (ValueError, binascii.Error):
-        raise InvalidRequest("replaces is not Base64.", "Set it to what ansible.builtin.slurp has returned.") from None
+        raise InvalidRequest(
+            "replaces is not Base64.", "Set it to the content that ansible.builtin.slurp returned."
+        ) from None
     if not check:
         with os_errors(TargetError, "Can't create", os.path.dirname(path)):
             make_private_directory(os.path.dirname(path))
@@ -45,7 +47,7 @@ def run(params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str,
         found = _content(path)
         if found not in (known, new):  # new: the answer to this write was lost, and Ansible has repeated it
             raise TargetError(
-                f"{path} has changed since this run has read it: another run is at work, or was until now.",
+                f"{path} has changed since this run has read it: another run is in progress, or has just ended.",
                 "Nothing was written. Once the other run has ended, run again.",
                 {"content": _encoded(found), "conflict": True},
             )

@@ -24,9 +24,7 @@ _NOT_ATOMIC = (
     "of the backup."
 )
 
-_OTHER = (
-    "does not print what is in the backup after the restore. If the lines that differ mean nothing, add them to ignore."
-)
+_OTHER = "prints something else than the backup contains. If the lines that differ are irrelevant, add them to ignore."
 
 
 class CommandRestoration:
@@ -125,7 +123,7 @@ class CommandRestoration:
     def _put_back(self) -> str:
         """After a failure: what became of the target, for people."""
         if self._store.swap:
-            return "The target is as swap left it."
+            return "The target remains as swap left it."
         try:
             self.undo()
         except TargetError as exc:

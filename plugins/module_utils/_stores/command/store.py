@@ -38,7 +38,10 @@ class CommandStore:
     def __init__(self, _path: str, options: Mapping[str, Any]) -> None:
         self.dump = _command(options, "dump")
         if not self.dump:
-            raise InvalidRequest("dump is required for a store of type command.", "Set it to a program that dumps.")
+            raise InvalidRequest(
+                "dump is required for a store of type command.",
+                "Set it to a program that writes a dump to its standard output.",
+            )
         self.restore, self.swap, self.discard = (_command(options, name) for name in ("restore", "swap", "discard"))
         if (self.swap or self.discard) and not self.restore:
             raise InvalidRequest("swap and discard require restore.", "Set restore, or omit them.")
@@ -89,7 +92,10 @@ class CommandStore:
         if only:
             raise InvalidRequest("only is not possible for a store of type command.", "Restore all of it.")
         if not self.restore:
-            raise InvalidRequest("restore is required for a target of type command.", "Set it to a program that loads.")
+            raise InvalidRequest(
+                "restore is required for a target of type command.",
+                "Set it to a program that reads a dump from its standard input.",
+            )
         return CommandRestoration(self, copy, scratch, dry)
 
     def digest_of(self, blocks: Iterator[bytes], keep: Callable[[bytes], object]) -> tuple[str, int]:
@@ -118,7 +124,7 @@ class CommandStore:
                 yield program.write
                 program.finish()
         except ProgramFailed as exc:
-            raise error(f"The dump is not good: {exc}") from None
+            raise error(f"The dump is not usable: {exc}") from None
 
     def _take(self, blocks: Iterator[bytes], sink: Sink, whence: str) -> Snapshot:
         with sink.file(DUMP) as target, self.verifying(SourceError) as verify:

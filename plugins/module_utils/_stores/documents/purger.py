@@ -72,6 +72,6 @@ class JsonPurger(WithoutReferences, JsonTarget):
         found = {one.name: one for one in self.collections()}.get(info.name)
         if found is None or (found.key, found.note) != (info.key, info.note):
             raise TargetError(
-                f"{self.path}: {info.name} has another key than when it was exported, or is gone.",
-                "Nothing was deleted from the document as it is now. Run again.",
+                f"{self.path}: {info.name} has changed its key since it was exported, or was removed.",
+                "Nothing was deleted from the current document. Run again.",
             )

@@ -305,7 +305,7 @@ class JsonTarget(JsonSource):
     def _publish(self, names: Sequence[str]) -> None:
         if self._is_changed():
             raise Overtaken(
-                f"{self.path} was written or replaced meanwhile.",
+                f"{self.path} was written or replaced during this run.",
                 "This task has not changed it. Stop the application that writes to it, and run again.",
             )
         self._mark(names)

@@ -76,9 +76,9 @@ class DynamodbPurger(WithoutReferences, DynamodbEditor):
             self._put_back(info, deleted)  # no condition sees attributes that are new, or compares hundreds
         except (Refused, TargetError) as exc:
             raise TargetError(
-                f"The item {name_of(info, old)} of the table {info.name} was written while it was deleted "
+                f"The item {name_of(info, old)} of the table {info.name} was written to while it was being deleted "
                 f"({_listed(sorted(written))}), and could not be put back: {exc}",
-                "The export has it as it was before. Write it again, and grant dynamodb:PutItem.",
+                "The export contains its former state. Write it back, and grant dynamodb:PutItem.",
             ) from None
         return False
 

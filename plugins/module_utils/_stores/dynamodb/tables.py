@@ -155,7 +155,9 @@ def _create(client: Client, name: str, arguments: Mapping[str, Any]) -> dict[str
         return client.ask("create_table", TableName=name, **arguments)
     except Refused as exc:
         if exc.code == "ResourceInUseException":
-            raise _Exists(f"The DynamoDB table {name} was created meanwhile.", "Run again.") from None
+            raise _Exists(
+                f"The DynamoDB table {name} was created by another program at the same time.", "Run again."
+            ) from None
         raise describe_failure(TargetError, f"Creating the DynamoDB table {name}", exc) from None
     except Exhausted as exc:
         raise describe_failure(TargetError, f"Creating the DynamoDB table {name}", exc) from None

@@ -56,7 +56,7 @@ class DynamodbTables:
         named = list((self._mapping or {}).values())
         for name in named:
             if named.count(name) > 1:
-                raise InvalidRequest(f"tables maps two collections to the table {name}.")
+                raise InvalidRequest(f"The option tables maps two collections to the table {name}.")
         # an empty text, such as an answer of a survey, is not set
         self._connection = Connection(**{name: options.get(name) or None for name in Connection._fields})
         self._patience = parse_duration(options.get("throttle_timeout") or _PATIENCE)
@@ -90,7 +90,7 @@ class DynamodbTables:
         if self._mapping is None:
             return self._prefix + collection
         if collection not in self._mapping:
-            raise InvalidRequest(f"tables does not contain the collection {collection}.")
+            raise InvalidRequest(f"The option tables does not contain the collection {collection}.")
         return self._mapping[collection]
 
     def collections(self) -> list[str]:

@@ -118,7 +118,7 @@ class Builder:
                 raise ValueError(f"{shown(entry.path)} is a link to {shown(entry.target)}, which is not a file")
             os.link(last, name, src_dir_fd=source, dst_dir_fd=directory, follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError) as exc:
-            raise ValueError(f"{shown(entry.path)} is a link to nothing") from exc
+            raise ValueError(f"{shown(entry.path)} is a link without a target") from exc
         finally:
             os.close(source)
 

@@ -67,13 +67,13 @@ class TreeSnapshot:
         _copy_index(spool, sink, self._name)
         notes = []
         if left_out:
-            notes.append(f"Not selected by include and exclude: {plural(left_out, 'entry', 'entries')}.")
+            notes.append(f"Left out by include and exclude: {plural(left_out, 'entry', 'entries')}.")
         return self._snapshot(archive, index, None, notes)
 
     def _refuse_empty(self, root: str, index: Index) -> None:
         if not any(index.counts.values()):
             everything = self._selection.everything
-            what = "is empty" if everything else "contains nothing that include and exclude select"
+            what = "is empty" if everything else "contains no entry that include and exclude select"
             raise SourceError(f"{root} {what}.")
 
     def _snapshot(

@@ -125,7 +125,7 @@ class PostgresqlOptimizer:
         with errors(TargetError, "Can't read the catalog"):
             if self._connection.execute("SELECT pg_is_in_recovery()").fetchone()[0]:
                 raise TargetError(f"{self.location} is a standby, where nothing can be optimized.", "Use its primary.")
-        before = self._look(progress, wanted.bytes_to_win)
+        before = self._look(progress, wanted.min_bytes_freed)
         self._truncate = wanted.in_window
         with errors(TargetError, "Can't read the catalog"):
             planner = _Planner(self._connection, self._schema, self.location, before, wanted)
@@ -144,7 +144,7 @@ class PostgresqlOptimizer:
         return self._look(progress, 1 << 62)  # the density of indexes is not asked for any more
 
     def _free_bytes(self) -> Optional[int]:
-        """Free space where the server keeps its data; None if it can't be seen."""
+        """Free space where the server keeps its data; None if it can't be determined."""
         host = self._options.get("host")
         if host and not host.startswith("/"):
             return None
@@ -196,7 +196,7 @@ class PostgresqlOptimizer:
     def _check_left(self, name: str) -> None:
         index = next((one for one in indexes_of(self._connection, self._schema) if one.name == name), None)
         if index is not None and (index.valid or index.building):
-            raise NotDone("it is used or built by another session now")
+            raise NotDone("another session is using or building it")
 
     def _density(self, name: str) -> Any:
         index = next((one for one in indexes_of(self._connection, self._schema) if one.name == name), None)
@@ -207,9 +207,9 @@ class PostgresqlOptimizer:
         """Measure it again: before VACUUM, this was an estimate."""
         density = self._density(name)
         if not isinstance(density, float):
-            raise NotDone("it is gone, or how full its leaf pages are can't be measured any more")
+            raise NotDone("it was dropped, or the density of its leaf pages can no longer be measured")
         if density >= self._below.get(name, _FILLED):
-            raise NotDone(f"it is not worth it any more: its leaf pages are {density} % full")
+            raise NotDone(f"it is no longer worthwhile: its leaf pages are {density} % full")
 
     def _drop_own(self, name: str) -> None:
         """Remove what a REINDEX of ours that failed has left. Otherwise the next run does."""
@@ -266,7 +266,7 @@ class _Planner:
     def _vacuum(self, name: str, table: _Table, figures: Figures, oldest: Any) -> None:
         dead, share = figures.get("dead_rows"), figures.get("dead_percent")
         if dead is None:
-            self.held.append(Held(VACUUM, name, "its dead rows are not known"))
+            self.held.append(Held(VACUUM, name, "the number of its dead rows is unknown"))
         elif dead >= _FEW_DEAD and share is not None and share >= self._wanted.dead_rows:
             if oldest is not None and table.last_vacuum is not None and oldest < table.last_vacuum:
                 self.held.append(Held(VACUUM, name, f"a transaction since {moment(oldest)} still sees its dead rows"))
@@ -275,8 +275,10 @@ class _Planner:
                 self._add(VACUUM, name, table, f"{share:g} % of its rows are dead ({dead})", size)
         free, part = figures.get("free_bytes"), figures.get("free_percent")
         least = max(self._wanted.free, _ESTIMATE) if figures.is_estimated("free_percent") else self._wanted.free
-        if free is not None and part is not None and part >= least and free >= max(1, self._wanted.bytes_to_win):
-            reason = f"{part:g} % of it is free, which new rows use. Only VACUUM FULL, which locks it, can shrink it"
+        if free is not None and part is not None and part >= least and free >= max(1, self._wanted.min_bytes_freed):
+            reason = (
+                f"{part:g} % of it is free, which new rows will use. Only VACUUM FULL, which locks it, can shrink it"
+            )
             self.held.append(Held("vacuum_full", name, reason))
 
     def _analyze(self, name: str, table: _Table, figures: Figures) -> None:
@@ -300,12 +302,12 @@ class _Planner:
             match = _LEFT.fullmatch(one.name)
             base = indexes.get(match[1]) if match else None
             if base is not None and _same(one, base, definitions):
-                reason = f"a REINDEX of {base.name} has left it, and it costs time at each write"
+                reason = f"it is a leftover of a REINDEX of {base.name}, and slows down each write"
                 table = self._tables.get(one.table)
                 if table is not None:
                     self._add(DROP_INDEX, one.name, table, reason, 0)
             else:
-                self.held.append(Held(DROP_INDEX, one.name, "it is invalid: REINDEX or drop it yourself"))
+                self.held.append(Held(DROP_INDEX, one.name, "it is invalid: REINDEX or drop it manually"))
 
     def _definitions(self) -> dict[int, _Definition]:
         rows = self._connection.execute(_DEFINITIONS, (self._schema,)).fetchall()
@@ -314,7 +316,7 @@ class _Planner:
     def indexes(self, room: Optional[int]) -> None:
         """REINDEX.
 
-        :param room: free bytes of the server; None if that can't be seen.
+        :param room: free bytes of the server; None if that can't be determined.
         """
         definitions = self._definitions()
         figures = {one.get("name"): one for one in self._before.get("indexes")}
@@ -330,7 +332,7 @@ class _Planner:
                 density, after = density * (1 - dead[index.table] / 100), "after VACUUM "
             full = _full(self._location, index.name, definition)
             win = round(index.bytes * (1 - density / full))
-            if density >= full * _HALF or win < self._wanted.bytes_to_win:
+            if density >= full * _HALF or win < self._wanted.min_bytes_freed:
                 continue
             problem = self._room(index, definition, room)
             if problem:
@@ -349,7 +351,7 @@ class _Planner:
         if definition.exclusion:
             return "it belongs to an exclusion constraint, which PostgreSQL can't reindex concurrently"
         if room is None or definition.elsewhere:
-            self.notes.append(f"Whether there are {index.bytes} free bytes for {index.name} can't be seen.")
+            self.notes.append(f"Whether there are {index.bytes} free bytes for {index.name} can't be determined.")
         elif room < index.bytes + index.bytes // 4:
             return f"it needs {index.bytes + index.bytes // 4} bytes, and {room} are free"
         return ""

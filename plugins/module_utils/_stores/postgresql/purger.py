@@ -72,8 +72,8 @@ class PostgresqlPurger(PostgresqlEditor):
         for info in infos:
             if info.name in self._partitioned:
                 raise TargetError(
-                    f"The table {info.name} is partitioned: its old records are removed by dropping partitions.",
-                    "Drop them, or name a partition as collection.",
+                    f"The table {info.name} is partitioned: remove its old records by dropping partitions.",
+                    "Drop them, or set collection to a partition.",
                 )
 
     def identity_of(self, info: Info) -> str:

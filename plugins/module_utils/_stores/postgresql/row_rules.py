@@ -95,7 +95,7 @@ class RowRules:
         except errors.ProgramLimitExceeded as exc:
             return f"an entry of an index would be too large: {_words(exc)}"
         except (errors.DataError, errors.CheckViolation, errors.NotNullViolation) as exc:
-            return f"PostgreSQL refuses it: {_words(exc)}"
+            return f"PostgreSQL rejects it: {_words(exc)}"
         except client.psycopg.Error:  # another question
             return ""
         return ""

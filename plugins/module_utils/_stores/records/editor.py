@@ -112,7 +112,7 @@ def cannot_write(info: Info, change: Change, why: object) -> str:
 def check_one(info: Info, change: Change, count: int) -> None:
     """Raise Violation unless a statement has changed one row."""
     if count > 1:
-        raise Violation(f"{cannot_write(info, change, f'to the database, {count} records have this key')}.")
+        raise Violation(f"{cannot_write(info, change, f'the database considers the keys of {count} records equal')}.")
     if count < 1:
         raise Violation(f"{cannot_write(info, change, 'a trigger or rule of the database has prevented it')}.")
 

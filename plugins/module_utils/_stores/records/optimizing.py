@@ -20,14 +20,14 @@ class Wanted(NamedTuple):
     """The limits and wishes of the user.
 
     :param free, dead_rows: in percent.
-    :param bytes_to_win: what is not worth it below this.
+    :param min_bytes_freed: what is not worth it below this.
     :param vacuum: auto, full or never.
     :param in_window: whether a window was given, and is open.
     """
 
     free: float
     dead_rows: float
-    bytes_to_win: int
+    min_bytes_freed: int
     vacuum: str = "auto"
     analyze: bool = True
     reindex: bool = True

@@ -384,7 +384,7 @@ def _check_relation(relation: Relation, seen: Collection[str], action: str) -> N
     child, key = relation.child, relation.key
     if action == CASCADE and child.name in seen:
         raise InvalidRequest(
-            f"references: {relation.words} refers to {key.to} in a circle or on a second way, which is not followed.",
+            f"references: {relation.words} refers to {key.to} in a cycle or by a second path, which is not followed.",
             "Remove these records first, or set references to detach or refuse.",
         )
     required = [field.name for field in child.fields if field.required and field.name in key.fields]

@@ -96,8 +96,8 @@ def _statement(version: int, text: object) -> str:
     if word is not None and word[0].upper() in _ENDS:
         raise InvalidRequest(
             f"schema: version {version} has the statement {word[0].upper()}.",
-            "A step and its record are one transaction; remove the statement, as it would end that, or can't run "
-            "in it.",
+            "Remove it: a step and its record are one transaction, which this statement would end, or in which it "
+            "can't run.",
         )
     return text.strip().rstrip(";").rstrip()
 

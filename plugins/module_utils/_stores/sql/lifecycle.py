@@ -202,7 +202,9 @@ class LifecycleTables(abc.ABC):
     def check_changed(self, table: str, key: str, wanted: int, count: int) -> None:
         """Raise Violation unless a statement has changed that many records."""
         if count > wanted:
-            raise Violation(f"To the database, {count} records of {table} have the {key} of {wanted}.")
+            raise Violation(
+                f"{count} records of {table} match {wanted} values of {key}: the database considers some keys equal."
+            )
         if count < wanted:
             raise Violation(f"A trigger or rule of the table {table} has prevented the change.")
 

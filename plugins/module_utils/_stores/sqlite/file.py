@@ -208,7 +208,7 @@ def locked(path: str, kind: type[Day2Error], patience: float, words: str) -> Day
 
 
 def open_in(who: list[str]) -> str:
-    return f"It is open in process {', '.join(who)}" if who else "No process that we can see on this host has it open"
+    return f"It is open in process {', '.join(who)}" if who else "No visible process on this host has it open"
 
 
 def holders(path: str) -> list[str]:

@@ -235,7 +235,7 @@ class _Planner:
             share, win = _beyond(self._path, size, free)
             if not self._worth(VACUUM, share, win):
                 return
-            reason = f"{share:.1f} % can be won ({format_size(win)})"
+            reason = f"{share:.1f} % can be freed ({format_size(win)})"
         used = size - before.get("free_page_bytes")
         step = OptimizeStep(VACUUM, self._mode or self._name, reason, 1 + (size + used) / 2 / _RATE)
         problem = self._live() or self._room(used)
@@ -254,9 +254,10 @@ class _Planner:
     def _worth(self, action: str, share: float, win: int) -> bool:
         wanted = self._wanted
         if share < wanted.free or not win:
-            reason = f"{share:.1f} % can be won, which is below free ({wanted.free:g} %)"
-        elif win < wanted.bytes_to_win:
-            reason = f"{format_size(win)} can be won, which is below bytes_to_win ({format_size(wanted.bytes_to_win)})"
+            reason = f"{share:.1f} % can be freed, which is below free ({wanted.free:g} %)"
+        elif win < wanted.min_bytes_freed:
+            least = format_size(wanted.min_bytes_freed)
+            reason = f"{format_size(win)} can be freed, which is below min_bytes_freed ({least})"
         else:
             return True
         self.held.append(Held(action, self._name, reason))

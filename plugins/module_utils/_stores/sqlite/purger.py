@@ -324,8 +324,8 @@ class _InTransaction:
             count += self.connection.execute(f"DELETE FROM {table.name} WHERE {condition}", values).rowcount
         if count > len(keys):
             raise Violation(
-                f"In {info.name}, the database takes different keys for the same: nothing was deleted of this batch.",
-                "Set key to fields whose collation tells all records apart.",
+                f"In {info.name}, the database considers different keys equal. Nothing in this batch was deleted.",
+                "Set key to fields whose collation distinguishes all records.",
             )
         return count
 

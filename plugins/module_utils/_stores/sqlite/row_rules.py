@@ -52,6 +52,6 @@ class RowRules:
             for some, placeholders in by_placeholders([row]):
                 self._copy.execute(insert(self._info, False, placeholders), some[0])
         except sqlite3.IntegrityError as exc:
-            return f"SQLite does not take it: {exc}"
+            return f"SQLite rejects it: {exc}"
         self._copy.execute(self._empty)
         return ""

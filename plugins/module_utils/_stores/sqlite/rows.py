@@ -49,7 +49,7 @@ def check_same(live: sqlite3.Connection, name: str) -> None:
         which = "the columns are the same, but the rest of its CREATE TABLE differs"
     else:
         return
-    raise TargetError(f"The table {name} differs from that of the backup: {which}.", WHOLE, {"columns": differing})
+    raise TargetError(f"The table {name} differs from that in the backup: {which}.", WHOLE, {"columns": differing})
 
 
 def differ(live: sqlite3.Connection, name: str) -> bool:

@@ -38,7 +38,7 @@ def take_step(connection: sqlite3.Connection, path: str, step: Step, statements:
     if _dangling(connection) > dangling:
         raise TargetError(
             f"Version {step.version} of the schema of {path} leaves rows with dangling foreign keys.",
-            "Nothing of this version was applied. Let it correct them.",
+            "Nothing of this version was applied. Add statements to it that correct them.",
         )
     moment = format_time(datetime.now(timezone.utc))
     connection.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} ({COLUMNS})")

@@ -124,7 +124,7 @@ class SsmRestoration:
         without = [one for one in chosen if one.value is None]
         hidden = [one for one in chosen if one.value is not None and one.type == SECRET and not self._store.secrets]
         if without:
-            self.notes += (f"{_listed(without)}: not restored, as the backup has no values of secrets.",)
+            self.notes += (f"{_listed(without)}: not restored, as the backup contains no values of secrets.",)
         if hidden:
             self.notes += (f"{_listed(hidden)}: not restored, as with_secrets is not set.",)
         return [one for one in chosen if one not in without and one not in hidden]
@@ -159,7 +159,7 @@ class SsmRestoration:
                 return
             if time.monotonic() > until:
                 raise TargetError(
-                    f"After the restore, these parameters are not as in the backup: "
+                    "After the restore, these parameters differ from the backup: "
                     f"{_listed([one.wanted for one in wrong])}.",
                     "Another program may be writing to them. Run again.",
                 )
@@ -177,7 +177,7 @@ class SsmRestoration:
         return " ".join(problems)
 
 
-_UNDONE = "What this run had written was taken back, as new versions."
+_UNDONE = "The changes of this run were undone (as new versions)."
 
 
 def _read(copy: Copy) -> list[Parameter]:
@@ -199,7 +199,7 @@ def _refusals(step: Step) -> Iterator[str]:
     if (current.tier, wanted.tier) == ("Advanced", "Standard"):
         yield "its tier is Advanced and can't be changed to Standard"
     if step.current.full:
-        yield f"it has {HISTORY} versions, and the oldest one has a label, so that it can't be removed for a new one"
+        yield f"it has {HISTORY} versions, and the oldest one has a label, so it can't be replaced with a new one"
 
 
 def _without_value(exc: Exception, parameter: Parameter) -> Exception:

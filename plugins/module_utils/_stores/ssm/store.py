@@ -95,7 +95,8 @@ class SsmStore:
         notes = []
         if moved:
             notes.append(
-                f"Parameters were changed while they were read: {_some(moved)}. The backup is of no point in time."
+                f"Parameters were changed while they were read: {_some(moved)}. The backup is not of a single point in "
+                "time."
             )
         without = [one.parameter.name for one in found if one.parameter.value is None]
         if without:

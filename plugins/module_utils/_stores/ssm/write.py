@@ -95,7 +95,7 @@ class Writer:
         invalid = self._client.ask("label_parameter_version", **arguments).get("InvalidLabels") or ()
         if invalid:
             self.refused.update(invalid)
-            self.notes.append(f"AWS does not take the labels {', '.join(sorted(invalid))} of {name}.")
+            self.notes.append(f"AWS rejects the labels {', '.join(sorted(invalid))} of {name}.")
 
     def _ask(self, operation: str, **arguments: Any) -> None:
         try:

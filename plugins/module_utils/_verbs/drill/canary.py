@@ -53,7 +53,9 @@ def canary_from(given: Optional[Mapping[str, Any]]) -> Optional[Canary]:
         return None
     where = {name: given[name] for name in ("table", "column", "file", "field") if given.get(name)}
     if not where:
-        raise InvalidRequest("canary does not say where the time is.", "Set table and column, file, or field.")
+        raise InvalidRequest(
+            "canary does not contain the location of the time.", "Set table and column, file, or field."
+        )
     if "file" in where and not is_safe(os.fsencode(where["file"])):
         raise InvalidRequest(f"canary.file is {where['file']}.", "Set it to a path relative to the store.")
     if "field" in where:
@@ -104,7 +106,7 @@ def measure(canary: Canary, entry: NamedStore, manifest: Manifest, report: Repor
     report.canary = {"written": format_time(written), "behind_s": round(behind, 3)}
     if written > manifest.created + _SKEW:
         report.warnings.append(
-            f"The canary is dated {format_duration(-behind)} after the backup: clocks differ, and it measures nothing."
+            f"The canary is dated {format_duration(-behind)} after the backup: clocks differ, so it measures nothing."
         )
         return
     if canary.max_age is not None and behind > canary.max_age:
@@ -127,7 +129,10 @@ def _value(canary: Canary, entry: NamedStore) -> Any:
             return _of_database(entry.store, where["table"], where["column"])
         return _of_file(_inside(path, where["file"]) if "file" in where else path, where.get("field"))
     except SourceError as exc:
-        raise Unsound(f"The canary can't be read: {exc.message}", "Check canary, and what writes it.") from exc
+        raise Unsound(
+            f"The canary can't be read: {exc.message}",
+            "Check the option canary, and the program that writes the canary.",
+        ) from exc
 
 
 def _of_table(path: str, table: str, column: str) -> Any:
@@ -179,7 +184,10 @@ def _of_file(path: str, field: Optional[str]) -> Any:
 def _time(value: Any, canary: Canary) -> datetime:
     where = ".".join(canary.where.values())
     if value in (None, ""):
-        raise Unsound(f"The backup has no canary: {where} is empty.", "Check canary, and what writes it.")
+        raise Unsound(
+            f"The backup has no canary: {where} is empty.",
+            "Check the option canary, and the program that writes the canary.",
+        )
     try:
         if isinstance(value, datetime):  # of a column without time zone, in UTC
             return value if value.tzinfo else value.replace(tzinfo=timezone.utc)

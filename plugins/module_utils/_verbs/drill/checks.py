@@ -28,7 +28,7 @@ def check_restored(entry: NamedStore, part: SourcePart, integrity: str, report: 
         _check_tables(entry, part, report)
     elif part.type == "files":
         report.checks.append(
-            f"{part.name}: names, content, owners and modes equal the backup, as far as they can be set"
+            f"{part.name}: names, content, owners and modes equal the backup, as far as this user can set them"
         )
 
 

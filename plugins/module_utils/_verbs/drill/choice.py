@@ -47,7 +47,7 @@ def choice_of(params: Mapping[str, Any], report: Report) -> Choice:
             return newest
         good: Sequence[Manifest] = history.good
         number = position(datetime.now(timezone.utc), this_host(params["host"]), name, len(good))
-        report.rule = f"{SAMPLE}: {number + 1} of {len(good)}, oldest first, has its turn today"
+        report.rule = f"{SAMPLE}: {number + 1} of {len(good)}, oldest first, is drilled today"
         return good[number]
 
     report.rule = NEWEST if wanted == "latest" else "named"

@@ -307,18 +307,18 @@ def _restore(ready: DrillPlan, targets: list[Target], directory: str, progress: 
 def _verify(ready: DrillPlan, targets: list[Target], directory: str, progress: Progress, report: Report) -> None:
     """Compare what was restored with the backup by what a second restore would change, and check what its types
     allow."""
-    progress.start("Comparing what was restored with the backup")
+    progress.start("Comparing the restored data with the backup")
     compared = [one for one in targets if one.database is None]  # databases were compared before they got their names
     if compared:
         with restore.plan(_request(ready, compared, directory, "verify"), True, progress, ready.found) as again:
             differing = [step.entry.name for step in again.changes]
             if differing:
-                raise Unsound(f"What was restored differs from the backup: {', '.join(differing)}.")
+                raise Unsound(f"The restored data differs from the backup: {', '.join(differing)}.")
     if not all(map(_is_reference, targets)):
-        report.checks.append("what was restored equals the backup")
+        report.checks.append("the restored data equals the backup")
     imported = [one.part.name for one in targets if _is_reference(one) and one.part.parameters.get("method") != NATIVE]
     report.checks += [
-        f"{name}: AWS has imported as many items as the export has, and their content was not compared"
+        f"{name}: AWS has imported the number of items that the export contains; their content was not compared"
         for name in imported
     ]
     for one in targets:

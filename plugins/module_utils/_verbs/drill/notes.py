@@ -63,7 +63,7 @@ def _remove_at_last(one: Thing, report: Report) -> None:
         one.remove(one.name)
         forget(one.name)
     except Day2Error as exc:  # it does not change what was found
-        report.warnings.append(f"{exc.message} The next drill on this server removes what is left.")
+        report.warnings.append(f"{exc.message} The next drill on this server removes the remains.")
 
 
 def remove_left(thing: Thing) -> list[str]:

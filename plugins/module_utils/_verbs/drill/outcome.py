@@ -36,7 +36,7 @@ _ONE_STREAM = ("fetch", "decrypt", RESTORE)
 _LONGEST = 800  # characters of a reason
 _HINTS = {
     FAIL: "Restore an older backup by hand (restore with backup=ID), and find out why this one cannot be restored.",
-    INCONCLUSIVE: "Remove the cause and drill again: this says nothing about the backup.",
+    INCONCLUSIVE: "Remove the cause and drill again: the backup itself was not judged.",
 }
 
 

@@ -37,7 +37,7 @@ _LONGEST_SOCKET = 107  # bytes of its path
 _PATIENCE_S = 60.0  # until what was written is archived
 _END_S = 30.0
 _COMMITTED = "committed"
-_HINT = "Look at the log of pgBackRest, and at what the archive has (backup_info)."
+_HINT = "Check the log of pgBackRest and the archive (backup_info)."
 _NUMBER = "SELECT to_json(pg_catalog.txid_current()::text)"
 _NOW = "SELECT to_json(pg_catalog.clock_timestamp() AT TIME ZONE 'UTC')"
 
@@ -152,7 +152,7 @@ def judge(markers: Markers, found: Mapping[str, Optional[str]], restored: Restor
         raise Unsound(f"The copy that was restored to {moment} has a transaction that was committed after that.", _HINT)
     if found["after"] == _COMMITTED:
         raise TargetError(
-            "The copy has used the number of the later transaction itself, so nothing is known.", "Drill again."
+            "The copy has reused the number of the later transaction, so the drill is inconclusive.", "Drill again."
         )
 
 

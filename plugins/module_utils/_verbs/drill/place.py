@@ -49,8 +49,8 @@ def checked_base(given: Optional[str], repository: Optional[Repository]) -> str:
     others = info.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not info.st_mode & stat.S_ISVTX
     if others or info.st_uid not in (0, os.geteuid()):
         raise InvalidRequest(
-            f"Other users could replace what is in the scratch directory {path}.",
-            f"Use a directory of your own with {_MODE}, or one like /var/tmp (owner root, sticky).",
+            f"Other users could replace the content of the scratch directory {path}.",
+            f"Use a directory that belongs to this user with {_MODE}, or one like /var/tmp (owner root, sticky).",
         )
     _check_above(path)
     if repository is not None and repository.local_path and is_within(path, os.path.realpath(repository.local_path)):
@@ -69,7 +69,8 @@ def _check_above(path: str) -> None:
         if info.st_uid not in (0, os.geteuid()) or (writable_by_others(info) and not info.st_mode & stat.S_ISVTX):
             raise InvalidRequest(
                 f"Other users could replace the scratch directory, as they can write to {path}.",
-                "Use one in a directory that only root or you can write to, or one like /var/tmp (owner root, sticky).",
+                "Use one in a directory that only root or this user can write to, or one like /var/tmp (owner root, "
+                "sticky).",
             )
 
 
@@ -88,7 +89,7 @@ def check_apart(base: str, live: Sequence[str]) -> None:
             inside = inside or any(os.path.samestat(info, one) for one in above)
         if inside:
             raise InvalidRequest(
-                f"The scratch directory {base} is inside {store}, which the backup is of.",
+                f"The scratch directory {base} is inside {store}, the source of the backup.",
                 "Set scratch to a directory outside of the data: a drill never writes to the store in use.",
             )
 

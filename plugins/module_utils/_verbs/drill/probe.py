@@ -72,7 +72,7 @@ def probe_from(given: Optional[Sequence[Any]], seconds: float) -> Optional[Probe
     if not all(isinstance(one, str) for one in given) and not all(isinstance(one, Mapping) for one in given):
         raise InvalidRequest(
             "probe is neither a command nor a list of health checks.",
-            "Set it to the words of a command ([program, argument]), or to checks as health_check takes them.",
+            "Set it to the words of a command ([program, argument]), or to a list of checks as in health_check.",
         )
     if seconds <= 0:
         raise InvalidRequest("probe_timeout must be more than 0.", "Set it to a duration, for example 5m.")
@@ -124,7 +124,7 @@ def _run_checks(entries: Sequence[Any], seconds: float, report: Report, progress
 
     outcomes = Pool(_checks(entries, seconds), 16, progress).run()
     worst = {status: [one for one in outcomes if one.status == status] for status in (CRITICAL, UNKNOWN, WARNING)}
-    report.warnings += [f"The health check {one.name} warns: {one.message}" for one in worst[WARNING]]
+    report.warnings += [f"The health check {one.name} has a warning: {one.message}" for one in worst[WARNING]]
     for status, kind in ((CRITICAL, Unsound), (UNKNOWN, TargetError)):
         if worst[status]:
             said = "; ".join(f"{one.name} is {status}: {one.message}" for one in worst[status])

@@ -86,7 +86,7 @@ def request_from(params: Mapping[str, Any]) -> HealthCheckRequest:
         ("failures", any(one.failures > 1 for one in checks)),
     ):
         if needed and not history:
-            raise InvalidRequest(f"{name} requires a history.", "Set history, as earlier runs are looked up in it.")
+            raise InvalidRequest(f"{name} requires a history.", "Set history, which contains the earlier runs.")
     request = HealthCheckRequest(
         checks=checks,
         concurrency=params["concurrency"],

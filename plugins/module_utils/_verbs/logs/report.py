@@ -131,7 +131,7 @@ class Report:
                 problem = f"{file.path} was not read to its end: {too_slow(self._searching.slow)}. {HINT}"
                 problems.append({"path": file.path, "problem": problem})
                 problems += [
-                    {"path": one.path, "problem": f"{one.path} was not read for the same reason."}
+                    {"path": one.path, "problem": f"{one.path} was not read, for the same reason."}
                     for one in files[number + 1 :]
                 ]
                 return

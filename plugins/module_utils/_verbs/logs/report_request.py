@@ -193,7 +193,7 @@ def _records(params: Mapping[str, Any], now: float, naive: tzinfo) -> RecordsReq
     for one in params["counts"]:
         name = one["name"]
         if name in counts or name in TOTALS:
-            raise InvalidRequest(f"counts: the name {name} is taken.", "Give each count a name of its own.")
+            raise InvalidRequest(f"counts: the name {name} is taken.", "Set a different name for each count.")
         since = None if one["since"] is None else moment(one["since"], now, naive)
         counts[name] = CountRequest(name, one["by"], one["where"], since)
     return RecordsRequest(params["where"], list(counts.values()), params["newest"], params["show"], params["export"])

@@ -239,7 +239,7 @@ def odd_text(name: str, seen: Seen, odd: str, shown: Callable[[Any], str], *, as
     rejected = sum(seen.counts.get(one, 0) for one in (NO_UNICODE, NUL))
     listed = _listed(seen, shown)
     if odd == "wider" and as_bytes:
-        told = "%s has text that the target does not take, and becomes bytes: %s."
+        told = "%s has text that the target can't store, and becomes bytes: %s."
         return as_bytes_of_text()._replace(note=told % (name, listed))
     if odd == "fail":
         raise Odd(f"{name} has {listed} (odd=reject keeps text and rejects {rejected})")

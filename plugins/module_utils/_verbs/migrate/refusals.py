@@ -53,7 +53,7 @@ def check_allowed(ready: MigratePlan) -> None:
     placed = [job for job in ready.jobs if _is_placed(job) and job.comparison.changed]
     if ready.request.mode == "merge" and ready.target.replaces_atomically and placed:
         raise TargetError(
-            f"{ready.target.location} has other records in the places of those of "
+            f"{ready.target.location} has other records at the positions of those of "
             f"{', '.join(job.source.name for job in placed)}, and nothing says which of them belong together.",
             "Set a key in primary_keys, or on_existing=replace to replace them.",
         )
@@ -87,7 +87,7 @@ def check_interference(ready: MigratePlan) -> None:
     removing = [job.source.name for job in jobs if job.comparison.removed or job.moving]
     found = ready.target.interference([job.target for job in jobs], removing)
     if found:
-        hint = "Drop what is named for the migration, and create it again afterwards."
+        hint = "Drop them for the migration, and recreate them afterwards."
         if ready.target.type == "postgresql":
             hint = "Set target_tables=existing, with which triggers are disabled while the tables are written."
         raise TargetError(

@@ -80,13 +80,13 @@ def _check(location: str, steps: list[Step], applied: dict[int, str]) -> None:
     if newest > steps[-1].version:
         raise TargetError(
             f"The schema of {location} has version {newest}, but the newest version in schema is {steps[-1].version}.",
-            "The list is older than the database: use the list that created it.",
+            "The list is older than the database: use the list that its schema was created with.",
         )
     edited = [step for step in steps if applied.get(step.version, step.digest) != step.digest]
     if edited:
         raise TargetError(
-            f"Version {edited[0].version} of the schema of {location} was applied with other statements.",
-            "Applied statements can't be edited. Restore them, and add a new version with the change.",
+            f"Version {edited[0].version} of the schema of {location} was applied with different statements.",
+            "Applied statements can't be edited. Restore the original ones, and add a new version with the change.",
         )
     skipped = [step.version for step in steps if step.version < newest and step.version not in applied]
     if skipped:

@@ -64,7 +64,7 @@ def _unforeseen(job: Job, names: Sequence[str]) -> Iterator[str]:
     """A sentence on what must be unique in an existing table, but can't be compared."""
     if names:
         listed = ", ".join(names)
-        yield f"Whether the records of {job.source.name} keep to {listed} is only known when they are written."
+        yield f"Whether the records of {job.source.name} comply with {listed} is only known when they are written."
 
 
 def _beside_the_key(info: Info, existing: Info, folded: Collection[str]) -> list[_Fields]:
@@ -172,7 +172,7 @@ def _kept_where_they_are(
     if not moving:
         return
     listed = ", ".join(map(str, [list(one.key) for one in moving[:LISTED]]))
-    what = f"{job.source.name}: unique values of the records {listed} of the target go to other records"
+    what = f"{job.source.name}: unique values of the records {listed} of the target move to other records"
     if existing.stored.columns.keys() - set(job.target.columns.values()) and any(one.stays for one in moving):
         yield f"{what}, and its other columns would be lost"
     elif target.type == "postgresql" and any(key.to == existing.name for one in present for key in one.foreign_keys):

@@ -42,7 +42,7 @@ class Changing:
                     return
                 if attempt == self._recipe.retries:
                     outcome.conflicts += len(lost)
-                    outcome.failed(info, lost, f"they were written by others {plural(attempt + 1, 'time')}")
+                    outcome.failed(info, lost, f"other programs have written to them {plural(attempt + 1, 'time')}")
                     return
                 changes = self._again(lost, outcome)
             except (TargetError, SourceError, BadBatch) as exc:

@@ -236,7 +236,7 @@ def _transition(given: Any) -> Transition:
         raise InvalidRequest("; ".join([*words, *(f"has {name}, which is not known" for name in unknown)]))
     wrong = [name for name in _TEXTS if isinstance(fields.get(name), (Mapping, list, tuple))]
     if wrong:
-        raise InvalidRequest(f"has a {wrong[0]} that is not a text")
+        raise InvalidRequest(f"has a {wrong[0]} that is not a string")
     wrong = [name for name in _SWITCHES if not isinstance(fields.get(name, False), bool)]
     if wrong:
         raise InvalidRequest(f"has a {wrong[0]} that is neither true nor false")

@@ -41,7 +41,7 @@ class Plan(NamedTuple):
 
     @property
     def pending(self) -> Optional[Attempt]:
-        """The attempt, if its hook after the commit has to be run again."""
+        """The attempt, if its hook after the commit must be run again."""
         return self.attempt if self.attempt is not None and self.attempt.phase in (AFTER, FAILED) else None
 
     def check_hooks(self) -> None:
@@ -134,7 +134,7 @@ class Lifecycle:
         return Plan(subject, state, path, attempt)
 
     def pending(self, plan: Plan) -> Optional[Step]:
-        """The transition whose hook after the commit has to be run again."""
+        """The transition whose hook after the commit must be run again."""
         attempt = plan.pending
         return Step(self._machine.transition(attempt.transition), attempt.from_state) if attempt is not None else None
 
@@ -203,7 +203,7 @@ class Lifecycle:
             self._check_alone(attempt)
         if attempt is not None and attempt.phase in (AFTER, FAILED):
             raise TargetError(
-                f"The hook after {attempt.transition} of {subject} has to be run again first.", "Run again."
+                f"The hook after {attempt.transition} of {subject} must be run again first.", "Run again."
             )
         if record is not None:
             check_requirements(step, record, self._reason, subject)
@@ -220,7 +220,7 @@ class Lifecycle:
         state = record[self._machine.state_field] if record is not None else None
         if (state is None) != (transition == REGISTER) or (state is not None and state not in one.start):
             where = f"in the state {state}" if record is not None else "not registered"
-            raise TargetError(f"{subject} is {where} by now, where {transition} can't begin.")
+            raise TargetError(f"{subject} is {where} by now, and {transition} can't begin there.")
         return Step(one, state), record
 
     def _own(self, subject: str, transition: str, *phases: str) -> Attempt:
@@ -257,10 +257,10 @@ class Lifecycle:
             self._tables.set_attempt(attempt._replace(phase=FAILED))
 
     def repeat(self, subject: str, transition: str) -> None:
-        """Take over an attempt whose hook after the commit has to be run again."""
+        """Take over an attempt whose hook after the commit must be run again."""
         attempt = self._tables.attempt(subject)
         if attempt is None or attempt.transition != transition or attempt.phase not in (AFTER, FAILED):
-            raise TargetError(f"No hook of the transition {transition} of {subject} has to be run again.")
+            raise TargetError(f"No hook of the transition {transition} of {subject} must be run again.")
         if attempt.phase == AFTER:
             self._check_alone(attempt)
         self._tables.set_attempt(attempt._replace(phase=AFTER, token=self._params["token"], began=time.time()))

@@ -83,7 +83,7 @@ def request_from(params: Mapping[str, Any]) -> PurgeRequest:
     :raises InvalidRequest: they are not valid.
     """
     if params["older_than"] is None and not params["where"]:
-        raise InvalidRequest("Neither older_than nor where is set.", "Say which records are to be deleted.")
+        raise InvalidRequest("Neither older_than nor where is set.", "Set one of them to select the records to delete.")
     if (params["older_than"] is not None or params["keep_last"]) and params["time_field"] is None:
         raise InvalidRequest("older_than and keep_last require time_field.", "Name the field with the times.")
     keep = params["keep_last"] or {"count": 0, "per": []}
@@ -154,7 +154,7 @@ def _purge(
         stack.enter_context(store)
         if request.max_wait < store.least_wait:
             raise InvalidRequest(
-                f"max_wait is {params['max_wait']}, but such a short wait of writers can't be promised.",
+                f"max_wait is {params['max_wait']}, but such a short wait of writers can't be guaranteed.",
                 f"Set it to {store.least_wait * 1000:g}ms or more.",
             )
         store.check_state()
@@ -188,7 +188,7 @@ class _Purge:
         self._named_key = not found.key
         if not self._info.key:
             raise InvalidRequest(
-                f"The collection {self._info.name} has no key, by which its records could be told apart.",
+                f"The collection {self._info.name} has no key that identifies its records.",
                 "Set key to the fields that identify them.",
             )
         self._relations = relations_to(self._info, infos, request.references)
@@ -214,12 +214,12 @@ class _Purge:
         if foreign:
             raise TargetError(
                 f"Tables of other schemas refer to {info.name}: {', '.join(foreign)}.",
-                "Nothing was deleted. Their records can't be exported. Drop these foreign keys, or purge by hand.",
+                "Nothing was deleted, as their records can't be exported. Drop these foreign keys, or purge manually.",
             )
         rights = ["DELETE", "UPDATE"] if self._relations else ["DELETE"]
         store.check_writable(list(touched.values()), 0, dict.fromkeys(touched, rights))
         self._outcome.warnings += [
-            f"Deleting runs {words}, whose effects are in no export."
+            f"Deleting runs {words}, whose effects are not exported."
             for words in store.interference(list(touched.values()), list(touched))
         ]
 
@@ -279,8 +279,8 @@ class _Purge:
         if not problem:
             return backup
         self._outcome.warnings.append(
-            f"The export {backup} of an earlier run is damaged ({problem}). What that run has deleted may be in no "
-            "other export. The records that are left are exported again."
+            f"The export {backup} of an earlier run is damaged ({problem}). The records that this run deleted may be "
+            "in no other export. The remaining records are exported again."
         )
         return None
 
@@ -308,7 +308,9 @@ class _Purge:
         outcome.months = dict(sorted(selection.months.items()))
         outcome.without_time = selection.without_time
         if outcome.without_time:
-            outcome.warnings.append(f"{plural(outcome.without_time, 'value')} of times are no times: left.")
+            outcome.warnings.append(
+                f"{plural(outcome.without_time, 'value')} of times are not valid: their records were not deleted."
+            )
 
     def _count(self) -> None:
         """Check mode: read and compress, and store nothing."""

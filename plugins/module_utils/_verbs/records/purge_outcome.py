@@ -16,7 +16,7 @@ from ..._stores.records.optimizing import INCREMENTAL, VACUUM, NotDone, Until, W
 from ..._stores.records.purger import Removed
 from ..._stores.records.registry import open_optimizer
 
-_WANTED = Wanted(free=0.0, dead_rows=100.0, bytes_to_win=0, analyze=False, reindex=False)
+_WANTED = Wanted(free=0.0, dead_rows=100.0, min_bytes_freed=0, analyze=False, reindex=False)
 
 
 class Deadline(NamedTuple):
@@ -65,14 +65,14 @@ class Outcome:
             "backup": self.backup,
             "removed": self.removed_exports,
             "bytes_freed": self.bytes_freed,
-            "held_max_ms": round(1000 * self.removed.held, 1),
+            "longest_transaction_ms": round(1000 * self.removed.held, 1),
             "diff": {"before": months, "after": ""},
             "warnings": self.warnings,
         }
 
     def _words(self, collection: str, deleted: int, check: bool) -> str:
         if self.closed:
-            return f"{collection}: nothing was done outside of the window."
+            return f"{collection}: nothing was done, as the current time is outside of the window."
         words = f"{plural(deleted, 'record')} of {collection} {'would be ' if check else ''}deleted"
         if self.removed.changed:
             words += f", {self.removed.changed} left that were changed meanwhile"
@@ -98,8 +98,8 @@ def check_vacuum(params: Mapping[str, Any], progress: Progress) -> None:
         automatic = store.plan(_WANTED._replace(vacuum="never"), progress).before.get("auto_vacuum")
     if automatic != "incremental":
         raise InvalidRequest(
-            f"vacuum would lock out those who write to {params['store']['path']}, and there is no window for that.",
-            "Set window, or set auto_vacuum of the database to incremental (store_optimize does).",
+            f"vacuum would lock out programs that write to {params['store']['path']}, and no window is set.",
+            "Set window, or use store_optimize to set auto_vacuum of the database to incremental.",
         )
 
 
@@ -119,13 +119,14 @@ def give_back(params: Mapping[str, Any], left: Optional[float], outcome: Outcome
                 continue
             if not until.fits(step.seconds):
                 outcome.warnings.append(
-                    f"Free space was not given back: the time that is left does not suffice ({step.seconds:.0f} s)."
+                    f"Free space was not released: it takes about {step.seconds:.0f} s, which is more than the time "
+                    "left."
                 )
                 continue
             try:
                 outcome.warnings += store.apply(step, until, progress)
             except NotDone as exc:
-                outcome.warnings.append(f"Free space was not given back, or not all of it: {exc.reason}.")
+                outcome.warnings.append(f"Free space was not released completely: {exc.reason}.")
             except Day2Error as exc:
                 problems.append(str(exc))
         freed = plan.before.get("bytes") - store.after(progress).get("bytes")

@@ -298,13 +298,14 @@ class Selection:
             words = ", ".join(f"{one} ({count})" for one, count in sorted(referring.items()))
             raise TargetError(
                 f"Records refer to records of {name} that would be deleted: {words}.",
-                "Nothing was deleted. Set references to cascade or detach, or exclude the records by where.",
+                "Nothing was deleted. Set references to cascade or detach, or exclude the records with where.",
                 {"references": dict(referring)},
             )
         if self.without_time and not request.ignore_bad_times:
             raise TargetError(
-                f"{plural(self.without_time, 'value')} of {name} that the conditions compare as times are no times.",
-                "Nothing was deleted. Correct them, or set ignore_bad_times=true to leave these records.",
+                f"{plural(self.without_time, 'value')} of {name} that the conditions compare as times are not valid "
+                "times.",
+                "Nothing was deleted. Correct them, or set ignore_bad_times=true to keep these records.",
                 {"without_time": self.without_time},
             )
         if self.matched and self.matched == self.read and not request.allow_all:

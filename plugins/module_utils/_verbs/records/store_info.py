@@ -34,7 +34,7 @@ def request_from(params: Mapping[str, Any]) -> float:
     store = params["store"]
     for name in ("values", "bytes"):
         if store.get(name) is not None:
-            raise InvalidRequest(f"store: {name} has no meaning here.", "Leave it out.")
+            raise InvalidRequest(f"store: the option {name} does not apply to store_info.", "Omit it.")
     return parse_duration(params["growth_over"])
 
 

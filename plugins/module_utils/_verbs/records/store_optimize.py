@@ -62,7 +62,7 @@ ARGUMENTS: dict[str, Any] = {
         store={"type": "dict", "required": True, "options": argument_spec()},
         free={"type": "str", "default": "20%"},
         dead_rows={"type": "str", "default": "10%"},
-        bytes_to_win={"type": "str", "default": "64M"},
+        min_bytes_freed={"type": "str", "default": "64M"},
         vacuum={"type": "str", "choices": ["auto", "full", "never"], "default": "auto"},
         analyze={"type": "bool", "default": True},
         reindex={"type": "bool", "default": True},
@@ -96,16 +96,16 @@ def request_from(params: Mapping[str, Any]) -> OptimizeRequest:
     """
     store = params["store"]
     if store["type"] != "sqlite" and (params["journal_mode"] or params["auto_vacuum"]):
-        raise InvalidRequest("journal_mode and auto_vacuum are for stores of type sqlite.", "Leave them out.")
+        raise InvalidRequest("journal_mode and auto_vacuum are for stores of type sqlite.", "Omit them.")
     if store["type"] != "sqlite" and params["vacuum"] == "full":
-        raise InvalidRequest("vacuum=full is for stores of type sqlite.", "Run VACUUM FULL or pg_repack yourself.")
+        raise InvalidRequest("vacuum=full is for stores of type sqlite.", "Run VACUUM FULL or pg_repack manually.")
     seconds = duration(params["time_limit"]) if params["time_limit"] else None
     if seconds is not None and seconds <= 0:
         raise InvalidRequest(f"time_limit is {params['time_limit']}.", "Set it to a duration, for example 10m.")
     wanted = Wanted(
         _percent("free", params["free"]),
         _percent("dead_rows", params["dead_rows"]),
-        parse_size(params["bytes_to_win"]),
+        parse_size(params["min_bytes_freed"]),
         params["vacuum"],
         params["analyze"],
         params["reindex"],
@@ -258,7 +258,7 @@ def _save(request: OptimizeRequest, progress: Progress) -> str:
 
 def _apply(store: Optimizer, step: OptimizeStep, until: Until, outcome: _Outcome, progress: Progress) -> None:
     if not until.fits(step.seconds):
-        outcome.hold(step, "the time that is left does not suffice any more")
+        outcome.hold(step, "the time left is no longer sufficient")
         return
     began = time.monotonic()
     try:
@@ -349,7 +349,7 @@ class _Outcome:
 
     def _message(self, location: str, steps: Sequence[OptimizeStep], check: bool) -> str:
         if self.closed:
-            return f"{location}: nothing was done outside of the window."
+            return f"{location}: nothing was done, as the current time is outside of the window."
         if not steps:
             return f"{location}: nothing {'would be' if check else 'was'} done."
         actions = _actions(steps)

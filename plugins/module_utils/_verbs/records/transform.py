@@ -69,7 +69,9 @@ def _fitted(field: Field, value: Any) -> Any:
     try:
         return _TIMES[field.kind](value)
     except (ValueError, Day2Error):
-        raise InvalidRequest(f"set: {value!r} is no value for the column {field.name} ({field.kind}).") from None
+        raise InvalidRequest(
+            f"set: {value!r} is not a valid value of the column {field.name} ({field.kind})."
+        ) from None
 
 
 _TIMES: dict[str, Callable[[str], Any]] = {
@@ -210,7 +212,7 @@ def _matched(records: Sequence[Record], made: Sequence[Record], info: Info) -> l
     for record in made:
         key = canonical(key_of(info, record))
         if key not in wanted:
-            raise BadBatch(f"the command returned a record with the key {key.decode()}, which it was not given")
+            raise BadBatch(f"the command returned a record with the key {key.decode()}, which is not in its input")
         if key in by_key:
             raise BadBatch(f"the command returned the record {key.decode()} twice")
         by_key[key] = record

@@ -68,9 +68,9 @@ def request_from(params: Mapping[str, Any]) -> MigrateRequest:
     if params["retries"] < 0 or (params["max_errors"] or 0) < 0:
         raise InvalidRequest("retries and max_errors must be at least 0.")
     if params["set"] is not None and not params["set"]:
-        raise InvalidRequest("set is empty.", "Name the fields to set and their values.")
+        raise InvalidRequest("set is empty.", "Set it to fields and their values.")
     if params["command"] is not None and not params["command"]:
-        raise InvalidRequest("command is empty.", "It is a list: the program, then its arguments.")
+        raise InvalidRequest("command is empty.", "Set it to a list of the program and its arguments.")
     asked = {option: one.get("default") for option, one in _MIGRATE.items()}
     return migrate_request({**asked, **{one: params[one] for one in _SAFETY}, "target": params["store"]})
 
@@ -168,7 +168,7 @@ def _recipe(params: Mapping[str, Any], selected: Selected) -> Recipe:
 def _check_key(info: Info) -> None:
     if not info.key:
         raise InvalidRequest(
-            f"The collection {info.name} has no key, by which its records could be told apart.",
+            f"The collection {info.name} has no key that identifies its records.",
             "Set key to the fields that identify them.",
         )
 

@@ -296,8 +296,8 @@ def test_a_commit_is_finished_before_a_limit_stops_the_work():
 
 def test_what_is_waited_for_is_shown_until_it_goes_on(progress, path):
     progress.start("Copying x", 10, "bytes")
-    waiting("the server asks for fewer requests")
-    wait_for(lambda: read(path)["label"] == "Copying x (the server asks for fewer requests)")
+    waiting("the server is throttling requests")
+    wait_for(lambda: read(path)["label"] == "Copying x (the server is throttling requests)")
     progress.advance(1)
     wait_for(lambda: read(path)["label"] == "Copying x")
 

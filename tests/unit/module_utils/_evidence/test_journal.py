@@ -108,10 +108,10 @@ def spoiled_at_the_end(text: list[bytes]) -> list[bytes]:
         (removed, 3, "Line 4 follows line 2"),
         (swapped, 3, "Line 4 follows line 2"),
         (doubled, 4, "Line 3 follows line 3"),
-        (spoiled, 3, "What is before line 4"),
-        (respelled, 3, "What is before line 4"),
+        (spoiled, 3, "The text before line 4"),
+        (respelled, 3, "The text before line 4"),
         (beheaded, 2, "begins with line 3"),
-        (spoiled_at_the_end, 5, "What follows line 4"),
+        (spoiled_at_the_end, 5, "The text after line 4"),
     ],
 )
 def test_what_was_changed_is_found(change: Callable[[list[bytes]], list[bytes]], line: int, why: str) -> None:
@@ -145,7 +145,7 @@ def test_a_torn_line_is_recorded_and_told(left: bytes) -> None:
     assert "A run was interrupted while it wrote line 4." in note
     assert left in file().read_bytes()
     file().write_bytes(file().read_bytes().replace(left, left + b"x"))
-    assert "What is before line 4" in fault().why
+    assert "The text before line 4" in fault().why
 
 
 def test_a_run_that_was_to_record_a_torn_line_can_be_torn_too() -> None:
@@ -178,7 +178,7 @@ def test_only_the_line_break_may_be_missing() -> None:
 def test_a_file_that_is_no_journal() -> None:
     add()
     file().write_bytes(b"text\n")
-    assert fault().why == "What the file begins with is not a line of a journal."
+    assert fault().why == "The beginning of the file is not a line of a journal."
 
 
 def test_nothing_is_added_to_a_journal_whose_end_was_changed() -> None:

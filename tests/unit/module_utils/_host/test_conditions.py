@@ -49,7 +49,7 @@ def test_a_window_of_another_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", lambda: 20.5 * HOUR)
     assert is_open(made)
     monkeypatch.setattr(time, "time", lambda: 22.5 * HOUR)
-    assert "Its window is closed." in unmet(made)
+    assert "The current time is outside its window." in unmet(made)
 
 
 @pytest.mark.parametrize("window", ["22:00-06:00", {"start": "22:00"}, {"start": "x", "end": "y"}, ["x"]])
@@ -159,11 +159,11 @@ def test_a_unit_without_a_window_waits_for_a_day(waiting: Host, monkeypatch: pyt
 def test_a_window_that_is_days_away(waiting: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """systemd would end the unit, which would be a failure of the job."""
     waiting.old_files(window={"start": "22:00", "end": "06:00", "days": ["sat"]})
-    answers(monkeypatch, "Its window is closed.")
+    answers(monkeypatch, "The current time is outside its window.")
     monkeypatch.setattr(runs, "is_open", lambda _conditions: False)
     monkeypatch.setattr(runs, "LONGEST", -1)
     assert runs.run("old", False) == 75
-    assert waiting.runs()[-1]["msg"] == "Its window is closed."
+    assert waiting.runs()[-1]["msg"] == "The current time is outside its window."
 
 
 def test_a_killed_run_that_has_waited_is_a_failure(host: Host) -> None:

@@ -52,7 +52,7 @@ def test_settings_of_the_daemon(check: Check, engine: Docker) -> None:
     result = check("docker", security="no-new-privileges", **where)
     if int(engine("version", "--format", "{{.Server.Version}}").partition(".")[0]) < 24:
         assert result["status"] == "unknown"
-        assert "does not tell" in result["message"]
+        assert "does not report it" in result["message"]
     else:
         assert result["status"] == "ok"
     # those of containers are their own

@@ -341,7 +341,7 @@ def test_a_damaged_header_is_an_error(top: Path) -> None:
         put(one)
     for damaged in ("{", "[]", "{}", "[" * 100_000):
         (top / ".day2/repository.json").write_text(damaged)
-        with pytest.raises(RepositoryError, match="is not known here.*It is damaged"):
+        with pytest.raises(RepositoryError, match="is not valid.*It is damaged"):
             repository(top).read_state("app", "fingerprints")
 
 
@@ -353,9 +353,9 @@ def test_the_id_of_a_repository_does_not_lead_out_of_the_state_of_the_host(top: 
     header = top / ".day2/repository.json"
     header.write_text(json.dumps({**json.loads(header.read_text()), "id": wrong}))
     one = repository(top)
-    with pytest.raises(RepositoryError, match="is not known here"):
+    with pytest.raises(RepositoryError, match="is not valid"):
         one.read_state("app", "fingerprints")
-    with pytest.raises(RepositoryError, match="is not known here"), one.lock("app", "test", 0):
+    with pytest.raises(RepositoryError, match="is not valid"), one.lock("app", "test", 0):
         one.write_state("app", "fingerprints", {})
 
 
@@ -374,7 +374,7 @@ def test_the_id_of_a_repository_does_not_lead_out_of_the_state_of_the_host(top: 
         ("rclone:a:b", {"ca_bundle": "/nowhere"}, "rclone.ca_bundle does not exist"),
         ("rclone:a:b", {"settle": "21s"}, "at most 20s"),
         ("rclone:a:b", {"settings": {"A B": 1}}, "name of a setting"),
-        ("rclone:a:b", {"settings": {"a": ["x"]}}, "one text or number"),
+        ("rclone:a:b", {"settings": {"a": ["x"]}}, "must be a string or a number"),
     ],
 )
 def test_options_that_can_not_be_used(address: str, options: dict[str, Any], says: str) -> None:

@@ -557,7 +557,7 @@ def test_options_that_do_not_go_together(options: dict[str, str], says: str) -> 
 @pytest.mark.usefixtures("tried_once")
 @pytest.mark.parametrize(
     ("status", "says"),
-    [(503, "asks for fewer requests"), (507, "no space left"), (403, "access was denied to PutObject.*s3:PutObject")],
+    [(503, "throttling requests"), (507, "no space left"), (403, "access was denied to PutObject.*s3:PutObject")],
 )
 def test_answers_that_refuse(address: str, status: int, says: str) -> None:
     with damaging_proxy(
@@ -573,7 +573,7 @@ def test_a_server_that_creates_what_exists_can_keep_no_repository(
 ) -> None:
     one = repository(address)
     monkeypatch.setattr(one._objects._client, "conditions", False)  # type: ignore[attr-defined]
-    with pytest.raises(RepositoryError, match="does not refuse to create"), one.lock("app", "test", 0):
+    with pytest.raises(RepositoryError, match="does not support conditional writes"), one.lock("app", "test", 0):
         pass
     assert keys(address) == set()
 
@@ -592,11 +592,11 @@ def test_an_exclusive_creation_is_never_repeated_without_its_condition(address: 
         rgw_options()["endpoint_url"], first=lambda method, headers: 501 if "If-None-Match" in headers else None
     ) as url:
         one = objects(address, endpoint_url=url)
-        with pytest.raises(RepositoryError, match="does not refuse"):
+        with pytest.raises(RepositoryError, match="does not support"):
             one.create("app/a", b"mine")
         with pytest.raises(RepositoryError, match="can't be a repository"):
             one.probe()
-        with pytest.raises(RepositoryError, match="does not refuse"):  # what the probe has learned
+        with pytest.raises(RepositoryError, match="does not support"):  # what the probe has learned
             one.create("app/a", b"mine")
     assert objects(address).read("app/a") == b"theirs"
 
@@ -669,10 +669,10 @@ def test_a_bucket_whose_versions_were_suspended(versioned: str, monkeypatch: pyt
 
     monkeypatch.setattr(one._client.api, "put_object", put_without)
     one.put("app/.state/confirmed.json", b"{}")
-    with pytest.raises(RepositoryError, match="keeps no versions any more"):
+    with pytest.raises(RepositoryError, match="is no longer enabled"):
         one.create("app/b", b"mine")
     one._versioning = "Suspended"
-    with pytest.raises(RepositoryError, match="keeps no versions any more"):
+    with pytest.raises(RepositoryError, match="is no longer enabled"):
         one.create("app/a", b"mine")
     assert objects(versioned).read("app/a") == b"theirs"
 
@@ -732,7 +732,7 @@ def test_what_others_write_over_a_backup_or_delete_is_not_believed(versioned: st
     for one in (again, repository(versioned)):  # also without having listed anything
         with one.open("app", backup, "data/file") as handle:
             assert handle.read(100) == b"content"
-    assert "written over or deleted by others" in listed.notes[0]
+    assert "overwritten or deleted by another program" in listed.notes[0]
     with repository(versioned).lock("app", "test", 0):
         pass
     assert repository(versioned).ids("app") == [backup]
@@ -902,8 +902,8 @@ def test_what_a_run_locked_that_did_not_publish_is_told_for_a_while_and_goes(
         (left,) = (key for key in keys(lockable) if key.endswith("/data/file"))
         until = one._objects.locked_until(left)
         assert until is not None
-        told = f"is locked until {until.isoformat().replace('+00:00', 'Z')}. A later run removes it."
-        assert notes == [f"{lockable}/{left.rpartition('/data')[0]}, which an interrupted run had left, {told}"]
+        told = f"is locked until {until.isoformat().replace('+00:00', 'Z')}. The first run after that removes it."
+        assert notes == [f"{lockable}/{left.rpartition('/data')[0]}, left by an interrupted run, {told}"]
     with locked(lockable, grace=-1).lock("app", "test", 0) as notes:
         assert notes == []
     end_soon(lockable)
@@ -979,7 +979,7 @@ def test_each_host_looks_whether_the_server_still_refuses_what_exists(
         lock(0)
         before = keys(address)
         note.write_text(json.dumps({**json.loads(note.read_text()), "of": "another server"}))
-        with pytest.raises(RepositoryError, match="does not refuse to create"):
+        with pytest.raises(RepositoryError, match="does not support conditional writes"):
             lock(1)
     assert keys(address) == before
     lock(1)

@@ -344,7 +344,7 @@ def test_source_errors(tmp_path: Path, memory_sink: Any) -> None:
         ("missing", {}, "missing does not exist"),
         ("empty", {}, "empty is empty"),
         ("file", {}, "file is a regular file, not a directory"),
-        ("full", {"include": ["*.nothing"]}, "contains nothing that include and exclude select"),
+        ("full", {"include": ["*.nothing"]}, "contains no entry that include and exclude select"),
     ):
         with pytest.raises(SourceError, match=said):
             FilesStore(str(tmp_path / path), options).snapshot(memory_sink)
@@ -817,9 +817,9 @@ def test_indexes_that_lie(tmp_path: Path, backup: Any, restore: Any) -> None:
     before = state_of(target)
     for old, new, said in (
         ('"path":"d/b"', '"path":"d/../../b"', "leads out of the tree"),
-        ('"target":"a"', '"target":"aa"', "z is a link to nothing"),
+        ('"target":"a"', '"target":"aa"', "z is a link without a target"),
         ('"target":"a"', '"target":"d"', "z is a link to d, which is not a file"),
-        ('"target":"a"', '"target":"d/b/c"', "z is a link to nothing"),
+        ('"target":"a"', '"target":"d/b/c"', "z is a link without a target"),
         ('"path":"a"', '"path":"b"', "the header of b"),
     ):
         copy = backup(source)

@@ -221,7 +221,9 @@ def test_who_may_not_read_is_told_the_grant(database: Database, snapshot: Callab
         "DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN; CREATE TABLE t (a int); CREATE SEQUENCE s;"
         "CREATE TABLE r (a int); ALTER TABLE r ENABLE ROW LEVEL SECURITY; INSERT INTO r VALUES (1)"
     )
-    with pytest.raises(SourceError, match=r"may not read all of .*: public\.r, public\.s, public\.t\.") as caught:
+    with pytest.raises(
+        SourceError, match=r"lacks the privileges to read all of .*: public\.r, public\.s, public\.t\."
+    ) as caught:
         snapshot(username="reader")
     assert 'GRANT pg_read_all_data TO "reader"' in caught.value.hint
     database.do("GRANT pg_read_all_data TO reader")

@@ -111,10 +111,10 @@ def test_what_is_no_whole_dump_is_refused(bench: Bench, dump: Dump) -> None:
         with pytest.raises(SourceError, match=words):
             imported(bench, data, username="importer")
     assert not Path("/tmp/day2-pg-hacked").exists()
-    with pytest.raises(SourceError, match="as postgres, who has the rights of a superuser"):
+    with pytest.raises(SourceError, match="as postgres, who has the privileges of a superuser"):
         imported(bench, plain)
     bench.execute("postgres", "GRANT postgres TO importer")
-    with pytest.raises(SourceError, match="as importer, who has the rights of a superuser"):
+    with pytest.raises(SourceError, match="as importer, who has the privileges of a superuser"):
         imported(bench, plain, username="importer")
     bench.execute("postgres", "REVOKE postgres FROM importer")
     with pytest.raises(InvalidRequest, match="for one database"):
@@ -131,7 +131,7 @@ def test_the_leftover_of_a_killed_import_is_removed(bench: Bench, dump: Dump) ->
     bench.execute("postgres", f"CREATE DATABASE {name}")
     for whose in ("NULL", "'theirs'"):
         bench.execute("postgres", f"COMMENT ON DATABASE {name} IS {whose}")
-        with pytest.raises(SourceError, match="is in the way, and is not ours"):
+        with pytest.raises(SourceError, match="already exists and was not created by an import"):
             imported(bench, data)
     bench.execute("postgres", f"COMMENT ON DATABASE {name} IS '{comment}'")
     imported(bench, data)

@@ -127,7 +127,7 @@ def test_what_can_not_be_put_back_is_kept(bench: Bench, monkeypatch: pytest.Monk
     monkeypatch.setattr(restore_databases, "_PATIENCE", "300ms")
     monkeypatch.setattr(restore_databases, "_end_sessions", lambda *_given: None)  # as for a role that may not
     why = "Can't replace shop: " if is_lost else "The database shop is in use"
-    with pytest.raises(TargetError, match=f"could not be taken back: {why}") as failed:
+    with pytest.raises(TargetError, match=f"could not be undone: {why}") as failed:
         with bench.prepare(copy) as ready:
             ready.apply()
             if is_lost:
@@ -137,7 +137,7 @@ def test_what_can_not_be_put_back_is_kept(bench: Bench, monkeypatch: pytest.Monk
     (kept,) = [name for name in bench.databases() if name != "shop"]
     assert f"shop as {kept}): rename them, or drop them before" in str(failed.value.hint)
     assert bench.query(kept, "SELECT count(*) FROM public.big") == 400
-    with pytest.raises(TargetError, match="is in the way"):
+    with pytest.raises(TargetError, match="already exists"):
         bench.prepare(copy)
 
 
@@ -650,7 +650,7 @@ def test_a_database_without_a_mark_is_ours_only_while_nobody_can_enter(bench: Be
     bench.execute("shop", "DELETE FROM public.quick")
     bench.execute("postgres", f"CREATE DATABASE {new}")
     for dry in (True, False):
-        with pytest.raises(TargetError, match=f"{new} is in the way"):
+        with pytest.raises(TargetError, match=f"{new} already exists"):
             bench.prepare(copy, dry=dry)
     bench.execute("postgres", f"ALTER DATABASE {new} ALLOW_CONNECTIONS false")
     assert bench.prepare(copy, dry=True).changed

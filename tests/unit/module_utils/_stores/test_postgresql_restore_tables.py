@@ -40,7 +40,7 @@ INSERT INTO "Ord er" (cust, n) SELECT 1 + g % 10, g FROM generate_series(1, 100)
 """
 AUDIT = """CREATE FUNCTION public.audit() RETURNS event_trigger LANGUAGE plpgsql AS
  'BEGIN INSERT INTO public.log VALUES (tg_tag); END'"""
-HEARD = "Event triggers fire for what the restore alters, as this role can't disable them: "
+HEARD = "The restore fires event triggers that this role can't disable: "
 COUNT = 'SELECT count(*) FROM public."Ord er"'
 STATE = """SELECT (SELECT count(*) || ' ' || sum(n) FROM public."Ord er") || ' ' || (SELECT count(*) FROM public.log)
  || ' ' || (SELECT string_agg(tgname || tgenabled::text, ',' ORDER BY tgname) FROM pg_trigger WHERE NOT tgisinternal)"""
@@ -165,7 +165,7 @@ def test_the_owner_of_the_tables_needs_no_superuser(bench: Bench) -> None:
             bench.backup("shop")  # the safety backup
             ready.apply()
         assert ready.notes == (
-            "Foreign keys were dropped and created again, as this role is no superuser: Ord er_cust_fkey.",
+            "Foreign keys were dropped and created again, as this role is not a superuser: Ord er_cust_fkey.",
         )
         assert bench.query("shop", STATE) == "100 5050 0 alwaysA,tO"
         assert bench.query("shop", definition) == before

@@ -153,7 +153,9 @@ def test_secrets_are_only_read_if_wanted(place: Parameters) -> None:
     assert b"hunter2" in with_secrets.files["parameters.jsonl"]
     assert with_secrets.notes == ()
     new = place.prefix + "new/"
-    assert place.restore(copy, prefix=new).notes == ("secret: not restored, as the backup has no values of secrets.",)
+    assert place.restore(copy, prefix=new).notes == (
+        "secret: not restored, as the backup contains no values of secrets.",
+    )
     assert place.values(new) == {"plain": "1"}
     ready = place.restore(with_secrets, prefix=new)
     assert ready.notes == ("secret: not restored, as with_secrets is not set.",)
@@ -251,7 +253,7 @@ def test_a_failed_restore_is_taken_back(place: Parameters) -> None:
     )
     with (
         place.prepare(copy) as ready,
-        pytest.raises(TargetError, match="Writing the parameter .*c: .*taken back") as told,
+        pytest.raises(TargetError, match="Writing the parameter .*c: .*were undone") as told,
     ):
         ready.apply()
     assert "the action ssm:PutParameter" in told.value.hint

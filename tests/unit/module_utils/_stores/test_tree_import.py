@@ -146,11 +146,11 @@ def test_selection_holds_for_imports_too(imported: Any) -> None:
     data = tar_of(("conf/a.yml", b"", {}), ("conf/x.log", b"", {}), ("logs/y.log", b"", {}), ("other/z", b"", {}))
     copy = imported(data, exclude=["*.log"])
     assert sorted(listing(copy)) == [".", "conf", "conf/a.yml", "logs", "other", "other/z"]
-    assert copy.notes == ("Not selected by include and exclude: 2 entries.",)
+    assert copy.notes == ("Left out by include and exclude: 2 entries.",)
     copy = imported(data, include=["*.yml"])
     assert sorted(listing(copy)) == [".", "conf", "conf/a.yml"]
     assert copy.details["include"] == ["*.yml"]
-    with pytest.raises(SourceError, match="contains nothing that include and exclude select"):
+    with pytest.raises(SourceError, match="contains no entry that include and exclude select"):
         imported(data, include=["nothing"])
 
 

@@ -336,7 +336,7 @@ def test_encrypted_backups_of_another_host_are_not_removed(
             shutil.rmtree(tmp_path / "backups")
     before = content(tmp_path / "copies")
     for check in (True, False):
-        with pytest.raises(InvalidRequest, match="belongs to an owner that only an identity tells.*take_over"):
+        with pytest.raises(InvalidRequest, match="belongs to an unknown owner .*take_over"):
             copy(check=check, keep={"last": 1})
     assert content(tmp_path / "copies") == before
     done = copy(keep={"last": 1}, take_over=True)

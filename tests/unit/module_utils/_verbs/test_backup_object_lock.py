@@ -79,7 +79,7 @@ def test_a_stolen_key_does_not_take_backups(run: Any, place: dict[str, Any], doc
     for key in keys:
         thief.put_object(Bucket=bucket, Key=key, Body=b"forged")
         thief.delete_object(Bucket=bucket, Key=key)
-    told = "was written over or deleted by others. The original version is used."
+    told = "was overwritten or deleted by another program. The original version is used."
     info = run("backup_info", verify="full", **place)
     assert (info["ok"], [told in one for one in info["warnings"]]) == (True, [True])
     document.path.unlink()
@@ -111,7 +111,7 @@ def test_one_that_can_not_be_locked_again_does_not_keep_the_others(
         return retain(self, keys, *how)
 
     monkeypatch.setattr(S3Objects, "retain", refuses)
-    told = [f"Backup {first} could not be locked again: Access was denied to PutObjectRetention."]
+    told = [f"Backup {first} could not be locked for longer: Access was denied to PutObjectRetention."]
     assert again(run, place, document)["warnings"] == told
     assert extended(place, first, second) == [second]
     assert noted().get(first, "") < noted()[second]

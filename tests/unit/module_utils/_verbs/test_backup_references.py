@@ -228,9 +228,9 @@ def test_a_backup_with_another_name_is_not_removed(account: Account, aws_url: st
         "label": "day2-20250630T120000Z-00000000",
         "created": "2025-06-30T12:00:00Z",
     }
-    with pytest.raises(SourceError, match="is not removed, as another name is recorded"):
+    with pytest.raises(SourceError, match="was not removed, as its name differs from the recorded one"):
         store.forget({"method": "native", "references": [planted]}, [])
-    with pytest.raises(SourceError, match="is not removed, as another name is recorded"):
+    with pytest.raises(SourceError, match="was not removed, as its name differs from the recorded one"):
         store.forget({"method": "native", "references": [{**planted, "label": "by-hand"}]}, [])
     assert account.kept() == {own["BackupArn"]}
 
@@ -307,7 +307,7 @@ def test_a_restore_makes_new_tables_with_their_settings(account: Account) -> Non
     for check in (True, False):
         again = account.restore(check=check)
         assert not again["changed"]
-        assert any("was not looked at" in one for one in again["warnings"])
+        assert any("were not examined" in one for one in again["warnings"])
 
 
 class Drills:
@@ -391,7 +391,7 @@ def test_the_next_drill_removes_what_aws_was_still_making(
         patched.setattr(tables, "_MAKING", 0.0)
         done = drilled()
     assert (done["drill"]["verdict"], "can't be stopped" in done["msg"]) == ("inconclusive", True), done["msg"]
-    assert any("The next drill on this server removes what is left" in one for one in done["warnings"])
+    assert any("The next drill on this server removes the remains" in one for one in done["warnings"])
     assert len(drilled.tables) == len(before) + 1
     done = drilled()
     assert done["drill"]["verdict"] == "pass", done["msg"]
@@ -487,7 +487,7 @@ def test_what_is_not_possible_is_said_first(account: Account, tmp_path: Path) ->
     assert account.kept() == set()
     account.backup()
     places = {"from": {"repository": str(tmp_path / "backups")}, "to": {"repository": str(tmp_path / "copies")}}
-    with pytest.raises(RepositoryError, match="only refers to what AWS keeps"):
+    with pytest.raises(RepositoryError, match="only refers to data in AWS"):
         account.run("backup_copy", **places)
 
 
@@ -534,13 +534,13 @@ def test_all_backups_but_references_are_copied(account: Account, tmp_path: Path)
     kept = account.backup()["backup"]["id"]
     places = {"from": {"repository": str(tmp_path / "backups")}, "to": {"repository": str(tmp_path / "copies")}}
     for check in (True, False):
-        with pytest.raises(RepositoryError, match="All backups .* only refer to what AWS keeps"):
+        with pytest.raises(RepositoryError, match="All backups .* only refer to data in AWS"):
             account.run("backup_copy", check, which="all", **places)
     exported = account.backup(method="export", max_age=None)["backup"]["id"]
     for check in (True, False):
         done = account.run("backup_copy", check, which="all", **places)
         assert [one["id"] for one in done["copied"]] == [exported]
-        assert done["warnings"] == [f"Not copied, as they only refer to what AWS keeps: {kept}."]
+        assert done["warnings"] == [f"Not copied, as they only refer to data in AWS: {kept}."]
     again = account.run("backup_copy", which="all", **places)
     assert (again["changed"], again["existing"]) == (False, [exported])
     target = account.store(prefix=f"copy_{account.prefix}")
@@ -707,7 +707,7 @@ def test_what_a_stopped_backup_can_not_remove_is_told(account: Account, monkeypa
                 account.backup()
         if account.kept():
             break
-    assert "Remove by hand what AWS keeps for this run: " in str(told.value)
+    assert "Remove the backups or exports of this run in AWS manually: " in str(told.value)
     assert account.kept().pop() in str(told.value)
 
 
@@ -775,7 +775,9 @@ def test_what_aws_still_makes_is_removed_once_it_can_be(account: Account, monkey
         left = itertools.count()
         _Stopped("describe_backup", creating, patched)
         patched.setattr(NativeBackups, "remove", refuse)
-        with pytest.raises(Cancelled, match="exceeded. Remove by hand what AWS keeps for this run: Removing arn:"):
+        with pytest.raises(
+            Cancelled, match="exceeded. Remove the backups or exports of this run in AWS manually: Removing arn:"
+        ):
             account.backup()
 
 
@@ -792,7 +794,7 @@ def test_a_restore_can_be_stopped_and_continued(
 
     with monkeypatch.context() as patched:
         _Stopped("describe_table", creating, patched)
-        with pytest.raises(TargetError, match="exceeded.*AWS still makes it, and can't be stopped. Run again"):
+        with pytest.raises(TargetError, match="exceeded.*AWS is still creating it, which can't be stopped. Run again"):
             account.restore()
     assert new in told_origins
     account.restore()
@@ -826,7 +828,9 @@ def test_what_was_published_stays_in_aws(account: Account, monkeypatch: pytest.M
     account.boto.delete_backup(BackupArn=arn)
     monkeypatch.setattr(DirectoryStaging, "publish", publish)
     monkeypatch.setattr(DirectoryRepository, "ids", unknown)
-    with pytest.raises(RepositoryError, match="lost. What was made for this backup stays, as it may have been publ"):
+    with pytest.raises(
+        RepositoryError, match="lost. The data of this backup in AWS is kept, as the backup may have been publ"
+    ):
         account.backup()
     assert len(account.kept()) == 1
 

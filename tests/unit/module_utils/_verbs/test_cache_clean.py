@@ -102,9 +102,9 @@ def test_a_time_limit_stops_at_a_page_and_the_next_run_continues(server: int, cl
     first = clean(server, "a:*", time_limit="0s")
     assert first["stopped"] == "time_limit"
     assert 0 < first["removed"] < 3000
-    assert first["msg"].endswith("Stopped at the time limit, before all keys were looked at.")
+    assert first["msg"].endswith("Stopped at the time limit, before all keys were examined.")
     none = clean(server, "b:*", time_limit="0s")["msg"]
-    assert none == "No key that was looked at matches b:*. Stopped at the time limit, before all keys were looked at."
+    assert none == "No examined key matches b:*. Stopped at the time limit, before all keys were examined."
     assert clean(server, "a:*")["removed"] == 3000 - first["removed"]
 
 

@@ -153,7 +153,7 @@ def test_a_probe_that_does_not_succeed(
         ({"which": "sample", "backup": "20250630T120000Z-3f2a9c1b"}, "which=sample and backup are mutually exclusive"),
         ({"canary": {"table": "a"}}, "canary for a store of type sqlite requires table and column"),
         ({"canary": {"store": "b", "table": "a", "column": "b"}}, "The backup has no part b"),
-        ({"canary": {"max_age": "1h"}}, "canary does not say where the time is"),
+        ({"canary": {"max_age": "1h"}}, "canary does not contain the location of the time"),
         ({"canary": {"file": "../a"}}, "canary.file is ../a"),
         ({"canary": {"field": "$["}}, "'$[' is not a path into a JSON document"),
         ({"probe": ["psql", "{database}"]}, "probe has the placeholder {database}"),
@@ -190,7 +190,7 @@ def test_no_scratch_inside_the_store_in_use(lab: Lab, tree: Path, check: bool) -
     link.symlink_to(tree / "inside")
     before = state_of(tree)
     for scratch in (tree, tree / "inside", link, lab.root / "live" / ".." / "live" / "tree"):
-        with pytest.raises(InvalidRequest, match="is inside .*/live/tree, which the backup is of"):
+        with pytest.raises(InvalidRequest, match="is inside .*/live/tree, the source of the backup"):
             lab.drill(check, scratch=str(scratch))
     with pytest.raises(InvalidRequest, match="is inside the repository"):
         lab.drill(check, scratch=str(lab.repository / "app"))
@@ -201,7 +201,7 @@ def test_no_scratch_inside_a_store_that_was_backed_up_through_a_link(lab: Lab, t
     current = lab.root / "current"
     current.symlink_to(tree)
     lab.backup({"type": "files", "path": str(current)})
-    with pytest.raises(InvalidRequest, match="is inside .*/current, which the backup is of"):
+    with pytest.raises(InvalidRequest, match="is inside .*/current, the source of the backup"):
         lab.drill(scratch=str(tree / "inside"))
 
 
@@ -212,7 +212,7 @@ def test_no_scratch_on_a_mount_of_the_store_in_use(lab: Lab, tree: Path) -> None
     mounted.mkdir()
     subprocess.run(["mount", "--bind", str(tree), str(mounted)], check=True)
     try:
-        with pytest.raises(InvalidRequest, match="is inside .*/live/tree, which the backup is of"):
+        with pytest.raises(InvalidRequest, match="is inside .*/live/tree, the source of the backup"):
             lab.drill(scratch=str(mounted / "inside"))
     finally:
         subprocess.run(["umount", str(mounted)], check=True)
@@ -221,7 +221,7 @@ def test_no_scratch_on_a_mount_of_the_store_in_use(lab: Lab, tree: Path) -> None
 def test_scratch_directories_that_others_control_are_refused(lab: Lab, database: Application) -> None:
     lab.backup(database.store)
     lab.scratch.chmod(0o777)
-    with pytest.raises(InvalidRequest, match="Other users could replace what is in the scratch directory"):
+    with pytest.raises(InvalidRequest, match="Other users could replace the content of the scratch directory"):
         lab.drill()
     lab.scratch.chmod(0o1777)
     assert lab.drill()["drill"]["verdict"] == "pass"
@@ -439,7 +439,7 @@ def test_what_differs_from_the_backup_fails(lab: Lab, database: Application, mon
     monkeypatch.setattr(restore, "apply", wrong)
     result = lab.drill()
     assert result["drill"]["verdict"] == "fail"
-    assert result["drill"]["reason"] == "What was restored differs from the backup: app.db."
+    assert result["drill"]["reason"] == "The restored data differs from the backup: app.db."
 
 
 def test_dangling_foreign_keys(lab: Lab, tmp_path: Path) -> None:
@@ -569,7 +569,7 @@ def test_a_sample_is_one_of_the_good_backups(lab: Lab, database: Application) ->
     told = result["drill"]
     assert told["verdict"] == "pass"
     assert told["backup"] in ids
-    assert told["which"] == f"sample: {ids.index(told['backup']) + 1} of 3, oldest first, has its turn today"
+    assert told["which"] == f"sample: {ids.index(told['backup']) + 1} of 3, oldest first, is drilled today"
     assert lab.drill(which="sample")["drill"]["backup"] == told["backup"]
     named = lab.drill(backup=ids[0])["drill"]
     assert (named["backup"], named["which"]) == (ids[0], "named")
@@ -722,7 +722,7 @@ def test_an_encrypted_backup_needs_its_identity(lab: Lab, database: Application,
     assert (told["verdict"], told["one_stream"]) == ("pass", ["fetch", "decrypt", "restore"])
     assert lab.drill(identity_file=str(key), negative=True)["drill"]["verdict"] == "pass"
     wrong = lab.drill(identity_file=str(other))["drill"]  # nobody could restore it with that
-    assert (wrong["verdict"], "none of which has the given identity" in wrong["reason"]) == ("fail", True)
+    assert (wrong["verdict"], "but to none whose identity was given" in wrong["reason"]) == ("fail", True)
     assert lab.drill()["drill"]["verdict"] == "inconclusive"
 
 

@@ -254,7 +254,7 @@ def test_identities_that_do_not_fit_are_told_before_the_target_is_looked_at(
     document.path.mkdir()  # no target for a document
     with pytest.raises(Day2Error, match="is encrypted to 1 recipient, and no identity was given"):
         run("restore", target=document.store)
-    with pytest.raises(Day2Error, match="1 recipient, none of which has the given identity"):
+    with pytest.raises(Day2Error, match="1 recipient, but to none whose identity was given"):
         run("restore", target=document.store, identity_file=new_key(tmp_path, "other").file)
     with pytest.raises(Day2Error, match="can't be read: No such file"):
         run("restore", target=document.store, identity_file=str(tmp_path / "missing"))
@@ -288,7 +288,7 @@ def test_changed_recipients_are_a_new_backup(run: Any, save: Any, document: Docu
     assert save(encrypt_to=[other.recipient])["reason"] == "recipients"
     document.path.unlink()
     run("restore", target=document.store, identity_file=other.file)
-    with pytest.raises(Day2Error, match="none of which has"):
+    with pytest.raises(Day2Error, match="but to none whose identity was given"):
         run("restore", target=document.store, identity_file=other.file, backup=first["backup"]["id"])
     assert (
         run("restore", target=document.store, identity=key.identity, backup=first["backup"]["id"])["changed"] is False

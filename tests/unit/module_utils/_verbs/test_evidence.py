@@ -143,7 +143,7 @@ def test_what_verbs_save_on_their_way_is_recorded(run: Any, backup: Any, documen
     saved = of(records_update, **update)["safety_backup"]
     of(records_update, **update)
     purged = of(purge, store=store, collection="events", time_field="at", older_than="90d", allow_all=True)["backup"]
-    optimized = of(store_optimize, store=store, vacuum="full", bytes_to_win="0")["safety_backup"]
+    optimized = of(store_optimize, store=store, vacuum="full", min_bytes_freed="0")["safety_backup"]
     document.fill(2)
     replaced = run("restore", target=document.store, on_existing="replace")["safety_backup"]["id"]
     with pytest.raises(Day2Error):
@@ -369,7 +369,7 @@ def test_a_backup_says_that_the_journal_does_not_fit_its_anchors(backup: Any, tm
         backup(number, evidence=True)
     truncated(file().read_bytes().splitlines(keepends=True), tmp_path)
     result = backup(4)
-    assert "it has another head for the same line" in result["warnings"][0]
+    assert "it contains another head for the same line" in result["warnings"][0]
     assert result["evidence"]["anchored_in"] == []
 
 
@@ -426,7 +426,7 @@ def test_a_restore_that_is_stopped_once_it_is_done_says_so(document: Any, backup
 
 
 def test_the_message_says_which_lines_there_are(backup: Any, look: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert look()["msg"].endswith("with the state of this user")
+    assert look()["msg"].endswith("this user has recorded nothing")
     monkeypatch.setattr(journal, "_LARGEST", 1500)
     for number in range(3):
         backup(number, evidence=True)

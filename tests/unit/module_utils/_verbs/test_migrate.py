@@ -514,7 +514,7 @@ def test_what_was_applied_stays_as_it_was(database: Store) -> None:
     with pytest.raises(Day2Error, match="has version 8, but the newest version in schema is 7"):
         run(True, target=database, schema=HAWKFISH[:2])
     edited = [HAWKFISH[0], {"version": 7, "up": "SELECT 1"}, HAWKFISH[2]]
-    with pytest.raises(Day2Error, match="Version 7 .* was applied with other statements"):
+    with pytest.raises(Day2Error, match="Version 7 .* was applied with different statements"):
         run(target=database, schema=edited)
     with pytest.raises(Day2Error, match="Version 5 .* was never applied, and 8 was"):
         run(target=database, schema=[{"version": 5, "up": "SELECT 1"}, *HAWKFISH])

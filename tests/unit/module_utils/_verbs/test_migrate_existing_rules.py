@@ -193,7 +193,7 @@ def test_records_that_constraints_of_sqlite_refuse_are_rejects(stores: Stores, t
         database.executemany("INSERT INTO users VALUES (?, ?, ?)", [(1, "a", "x"), (2, "b", "long"), (3, "c", "z")])
     more = {"source": source, "target": target, "on_existing": "merge", "safety_backup": False, "batch_size": 2}
     for check in (True, False):
-        with pytest.raises(TargetError, match=r"can't store 1 record of users \(\[2\]: SQLite does not take it: CHECK"):
+        with pytest.raises(TargetError, match=r"can't store 1 record of users \(\[2\]: SQLite rejects it: CHECK"):
             run(check, **more)
     more.update(max_rejects=1, rejects=str(tmp_path / "rejects"))
     first, done = run(True, **more), run(**more)

@@ -191,7 +191,7 @@ def test_entries_of_indexes_that_are_too_large_are_rejects(
     [
         ("v smallint", 32767, 32768, "the field v is out of range for smallint"),
         ("v integer", -(2**31), -(2**31) - 1, "the field v is out of range for integer"),
-        ("v mood", "good", "odd", 'PostgreSQL refuses it: invalid input value for enum mood: "odd"'),
+        ("v mood", "good", "odd", 'PostgreSQL rejects it: invalid input value for enum mood: "odd"'),
         ("v positive", 1, -1, 'value for domain positive violates check constraint "positive_check"'),
         ("v integer CHECK (v > 0)", 1, -1, 'violates check constraint "t_v_check"'),
         (

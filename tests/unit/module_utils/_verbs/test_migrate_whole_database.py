@@ -89,7 +89,7 @@ def test_all_of_it_comes_back(database: Database, given: dict[str, Any]) -> None
     ("statements", "words"),
     [
         ("", "the privilege CREATEDB"),
-        ("CREATE SCHEMA secret CREATE TABLE t (a int)", "may not read all of the database"),
+        ("CREATE SCHEMA secret CREATE TABLE t (a int)", "lacks the privileges to read all of the database"),
         ("CREATE SCHEMA other CREATE VIEW v AS SELECT 1 AS a; GRANT USAGE ON SCHEMA other TO PUBLIC", "schema other"),
     ],
 )

@@ -291,7 +291,7 @@ def test_another_archive_is_not_taken_away(ready: Archived) -> None:
         ({"encryption_key": "short"}, "shorter than 16"),
         ({"keep_full": 0}, "keep_full is 0"),
         ({"data_directory": "/etc"}, "is not a data directory"),
-        ({"stanza": "a b"}, "is not a name of a stanza"),
+        ({"stanza": "a b"}, "is not a valid name of a stanza"),
         ({"settings": {"repo1-path": "/a\nb"}}, "can't be written"),
         ({"settings": {"repo1-azure-key": "hidden"}}, "Set secrets.repo1-azure-key instead"),
     ],
@@ -412,7 +412,9 @@ def test_a_tablespace_that_was_dropped_since_is_told(ready: Archived) -> None:
     ready.archived()
     done = run(restore, **given_for(ready, target=target(ready, "gone", 5448), at=at))
     (warning,) = done["warnings"]
-    assert warning.startswith(f"The copy has a tablespace at {place}, as the server had it there at that moment.")
+    assert warning.startswith(
+        f"The copy has a tablespace at {place}, the location that it had on the server at that moment."
+    )
     assert ready.execute("SELECT n FROM gone", port=5448) == "1"
 
 
@@ -503,7 +505,7 @@ def test_a_timeline_that_was_abandoned() -> None:
         server.as_postgres(*command[:3], "--type=full", "backup")
         old = given_for(server, target=target(server, "old", 5434, timeline=1))
         (warning,) = run(restore, True, **given, at=at)["warnings"]
-        assert "goes on with timeline 2, which the restore follows: what was written to timeline 1" in warning
+        assert "continues on timeline 2, which the restore follows: later writes to timeline 1" in warning
         with pytest.raises(RepositoryError, match=r"has no timeline 3\."):
             run(restore, True, **given_for(server, target=target(server, "never", 5440, timeline=3)))
         for check in (True, False):
@@ -534,8 +536,8 @@ def test_on_another_host(ready: Archived) -> None:
         assert run(restore, check, **given)["changed"] is False
     assert ready.execute("SELECT n FROM moved", port=5447) == "1"
     (found,) = run(backup_info, name=ready.stanza, repository=given["repository"])["sets"]
-    assert [one["problem"].partition(":")[0] for one in found["problems"]] == ["how far it reaches is not known"]
-    with pytest.raises(RepositoryError, match="to a time that only the server knows"):
+    assert [one["problem"].partition(":")[0] for one in found["problems"]] == ["the end of its range is unknown"]
+    with pytest.raises(RepositoryError, match="to a time that is only known to the server"):
         run(restore, **{**given, "at": "2001-01-01"})
 
 

@@ -243,7 +243,7 @@ def test_a_document_that_is_replaced_all_the_time(run: Purge, events: Events, mo
 
     with monkeypatch.context() as patch:
         patch.setattr(JsonPurger, "build_indexes", built)
-        with pytest.raises(TargetError, match="was written or replaced meanwhile"):
+        with pytest.raises(TargetError, match="was written or replaced during this run"):
             run(store)
     assert len(numbers(store)) == 20
     done = run(store)
@@ -281,7 +281,7 @@ def test_a_list_whose_places_have_moved(run: Purge, events: Events, meanwhile: A
 def test_a_collection_that_is_another_one_meanwhile(run: Purge, events: Events, meanwhile: Any) -> None:
     store = events("mapping")
     meanwhile(lambda: Path(store["path"]).write_text('{"events": []}'))
-    with pytest.raises(TargetError, match="has another key than when it was exported"):
+    with pytest.raises(TargetError, match="has changed its key since it was exported"):
         run(store)
 
 
@@ -336,7 +336,7 @@ def test_an_item_that_cannot_be_put_back_is_named(run: Purge, events: Events, mo
     refusing(monkeypatch, store, "AccessDeniedException", 1)
     with pytest.raises(
         TargetError,
-        match=r'item \["e005"\] of the table .* was written while it was deleted '
+        match=r'item \["e005"\] of the table .* was written to while it was being deleted '
         r"\(late00, .*, late09 and 2 more\).*said why.*PutItem",
     ):
         run(store)

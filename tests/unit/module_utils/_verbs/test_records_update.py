@@ -204,7 +204,7 @@ def test_a_document_that_is_written_meanwhile(filled: Filled, tmp_path: Path) ->
     assert records(store)["req-000"] == {**REQUESTS["req-000"], "hits": 99, "status": "X"}
     assert json.loads(path.read_text())["others"] == {"a": {"x": 1}}
     marker.unlink()
-    with pytest.raises(TargetError, match="was written or replaced meanwhile"):
+    with pytest.raises(TargetError, match="was written or replaced during this run"):
         run(store, command=command(again.replace("'X'", "'Y'")), retries=0, safety_backup=False)
     assert records(store)["req-000"]["status"] == "X"
 
@@ -214,7 +214,7 @@ def test_a_document_that_is_written_meanwhile(filled: Filled, tmp_path: Path) ->
     [
         ("raise SystemExit(3)", "exit status 3"),
         ("continue", "the command returned 0 of 4 records"),
-        ("r['_key'] = 'other'", "which it was not given"),
+        ("r['_key'] = 'other'", "which is not in its input"),
         ("print(json.dumps(r))", "twice"),
         ("print('nonsense')", "line 1 of the output of the command is not JSON: nonsense"),
         ("r['hits'] = float('nan')", "is not JSON"),
@@ -329,7 +329,7 @@ def test_times_of_columns(stores: Stores) -> None:
     assert sql(store, "SELECT at::text, day::text, plain::text FROM requests WHERE id = 1 AND at < now()") != []
     by_id = {**params, "where": [{"field": "id", "is": 1}]}
     assert run(store, **by_id)["changed"] is False
-    with pytest.raises(InvalidRequest, match="is no value for the column day"):
+    with pytest.raises(InvalidRequest, match="is not a valid value of the column day"):
         run(store, set={"day": "soon"}, safety_backup=False)
 
 

@@ -34,7 +34,7 @@ def test_keys_that_the_database_takes_for_equal(create: str, stores: Stores) -> 
     sql(store, "INSERT INTO requests VALUES ('A', 'old'), ('a', 'old')")
     params: dict[str, Any] = {"set": {"v": "new"}, "where": [{"field": "name", "is": "A"}], "safety_backup": False}
     result = failed(store, key=None if create == BINARY_KEY else ["name"], **params)
-    assert "2 records have this key" in result["errors"][0]["error"]
+    assert "the keys of 2 records equal" in result["errors"][0]["error"]
     assert (result["changed"], sql(store, "SELECT DISTINCT v FROM requests")) == (False, [("old",)])
 
 

@@ -259,7 +259,7 @@ def test_a_backup_that_could_not_be_read_is_not_recorded_as_damaged(
 
     def busy(self: s3.S3Objects, key: str) -> Any:
         if made[1] in key:
-            raise Unreachable(f"Can't read {key}: the server asks for fewer requests.")
+            raise Unreachable(f"Can't read {key}: the server is throttling requests.")
         return opened(self, key)
 
     with monkeypatch.context() as patch:
@@ -350,7 +350,7 @@ def unfinished(place: dict[str, Any]) -> int:
     ("fault", "says"),
     [
         (CUT, "connection to http://.* was cut"),
-        (Answer(503, "SlowDown"), "asks for fewer requests"),
+        (Answer(503, "SlowDown"), "throttling requests"),
         (Answer(400, "ExpiredToken"), "session token expired .* after this run began to use it"),
         (Answer(403, "AccessDenied"), r"access was denied to UploadPart.*s3:PutObject on .*/\*"),
         (Answer(403, "QuotaExceeded"), "no space left"),

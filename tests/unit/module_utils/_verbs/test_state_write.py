@@ -41,7 +41,7 @@ def test_what_a_run_has_written_is_replaced_by_itself_only(path: Path) -> None:
     second = write(path, {"run": 2}, first["content"])
     for check in (True, False):
         for known in ("", first["content"]):
-            with pytest.raises(TargetError, match="another run is at work") as told:
+            with pytest.raises(TargetError, match="another run is in progress") as told:
                 write(path, {"run": 3}, known, check)
             assert told.value.details == {"content": second["content"], "conflict": True}
     assert json.loads(path.read_bytes()) == {"run": 2}

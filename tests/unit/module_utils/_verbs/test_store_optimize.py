@@ -51,7 +51,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(store: Store, check: bool = False, **params: Any) -> dict[str, Any]:
     values = {name: one.get("default") for name, one in store_optimize.ARGUMENTS["argument_spec"].items()}
-    return run_verb(store_optimize, {**values, "bytes_to_win": "0", "store": store, **params}, check)
+    return run_verb(store_optimize, {**values, "min_bytes_freed": "0", "store": store, **params}, check)
 
 
 def refused(message: str, store: Store, check: bool = False, **params: Any) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def test_free_space_is_released_and_nothing_else_changes(database: Store, mode: 
 def test_little_to_win_is_left(database: Store) -> None:
     for params, reason in (
         ({"free": "70%"}, "which is below free (70 %)"),
-        ({"bytes_to_win": "64M"}, "which is below bytes_to_win (64.0 MiB)"),
+        ({"min_bytes_freed": "64M"}, "which is below min_bytes_freed (64.0 MiB)"),
     ):
         result = run(database, analyze=False, **params)
         assert result["changed"] is False
@@ -347,7 +347,7 @@ def test_what_a_cancelled_reindex_has_left_is_dropped(schema: Store) -> None:
         "UPDATE pg_index SET indisvalid = false WHERE indexrelid IN (SELECT oid FROM pg_class"
         f" WHERE relname IN ({names}) AND relnamespace = '{schema['schema']}'::regnamespace)",
     )
-    params = {"vacuum": "never", "analyze": False, "bytes_to_win": "1G"}
+    params = {"vacuum": "never", "analyze": False, "min_bytes_freed": "1G"}
     done = four_steps(schema, **params)
     assert actions(done) == [("drop_index", "log_pkey_ccnew")]
     # one of other columns, or of another name, is somebody's

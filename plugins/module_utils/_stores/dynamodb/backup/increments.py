@@ -79,7 +79,7 @@ def difference(summary: Mapping[str, Any], reference: Reference) -> str:
     :raises KeyError, Day2Error: it does not say.
     """
     if summary["exportType"] != INCREMENTAL or summary["outputView"] != VIEW:
-        return f"its manifest is of {summary['exportType']} with {summary['outputView']}"
+        return f"its manifest describes {summary['exportType']} with {summary['outputView']}"
     for key, wanted in (("exportFromTime", reference.since), ("exportToTime", reference.created)):
         if wanted is None or parse_time(str(summary[key])) != parse_time(wanted):
             return f"its manifest has the {key} {summary[key]} instead of {wanted}"

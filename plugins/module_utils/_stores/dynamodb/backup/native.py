@@ -117,7 +117,7 @@ class NativeBackups:
         trouble = self._trouble(reference, found[0] if found else None)
         if trouble:
             raise SourceError(
-                f"The backup of the DynamoDB table {reference.table} in AWS is no good: {trouble}.", "Run again."
+                f"The backup of the DynamoDB table {reference.table} in AWS is not usable: {trouble}.", "Run again."
             )
         size = found[0]["BackupDetails"].get("BackupSizeBytes")
         return reference._replace(bytes=None if size is None else int(size))
@@ -140,8 +140,8 @@ class NativeBackups:
             return
         if not reference.label.startswith(_NAMED) or found["BackupDetails"]["BackupName"] != reference.label:
             raise SourceError(
-                f"{reference.arn} is not removed, as another name is recorded for it: "
-                f"{reference.label}, not {found['BackupDetails']['BackupName']}."
+                f"{reference.arn} was not removed, as its name differs from the recorded one: {reference.label}, not "
+                f"{found['BackupDetails']['BackupName']}."
             )
         try:
             self._client.ask("delete_backup", BackupArn=reference.arn)
@@ -169,7 +169,7 @@ class NativeBackups:
         if details["BackupName"] != reference.label:
             return f"{reference.arn} has the name {details['BackupName']} instead of {reference.label}"
         if source and str(source.get("TableId") or "") != reference.table_id:
-            return f"{reference.arn} is of another table"
+            return f"{reference.arn} is the backup of another table"
         return ""
 
 

@@ -30,8 +30,8 @@ class TablesRestoration:
     def __init__(self, store: DynamodbStore, copy: Copy, only: Sequence[str], scratch: str, dry: bool) -> None:
         if "tables" not in copy.details:
             raise TargetError(
-                "This backup has records that a migration or an update has replaced, without the settings of tables.",
-                "Put them back with the module that made it, by state=reverted.",
+                "This backup contains records that a migration or an update has replaced, but no settings of tables.",
+                "Restore them with state=reverted of the module that made the backup.",
             )
         names = _chosen(store, copy, only)
         self._dry = dry
@@ -81,7 +81,7 @@ class TablesRestoration:
             raise TargetError(problem)
 
 
-_UNDONE = "What this run had written was taken back."
+_UNDONE = "The changes of this run were undone."
 
 
 def _undo(tables: Sequence[TableRestoration]) -> str:
@@ -91,7 +91,7 @@ def _undo(tables: Sequence[TableRestoration]) -> str:
         try:
             one.undo()
         except TaskEnded as exc:
-            problems.append(f"The DynamoDB table {one.part.table_name} may have a part of the backup: {exc.message}")
+            problems.append(f"The DynamoDB table {one.part.table_name} may contain a part of the backup: {exc.message}")
     return " ".join(problems)
 
 
@@ -112,6 +112,7 @@ def _chosen(store: DynamodbStore, copy: Copy, only: Sequence[str]) -> list[str]:
     names = store.selection.of(only or has)
     if not names:
         raise InvalidRequest(
-            "The backup has none of the tables that tables selects.", f"It has: {', '.join(sorted(has))}."
+            "The backup contains none of the tables that the option tables selects.",
+            f"It has: {', '.join(sorted(has))}.",
         )
     return names

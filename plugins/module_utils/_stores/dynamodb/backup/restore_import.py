@@ -111,7 +111,7 @@ class ImportedTable(NewTable):
             wanted = {"": False}
         if found not in wanted:
             raise TargetError(
-                f"The DynamoDB table {self.name} was imported from the same full export, but not, or not certainly, "
+                f"The DynamoDB table {self.name} was imported from the same full export, but may not have been "
                 "restored from this backup.",
                 "Remove or rename the table, or set another prefix of the target, and run again.",
             )
@@ -122,13 +122,13 @@ class ImportedTable(NewTable):
             raise TargetError(
                 f"AWS did not import the DynamoDB table {self.name}: "
                 f"{told.get('FailureCode') or told['ImportStatus']}: {told.get('FailureMessage') or 'no reason'}",
-                "Its log group /aws-dynamodb/imports has the items that were refused.",
+                "The log group /aws-dynamodb/imports lists the rejected items.",
             )
         imported = int(told.get("ImportedItemCount") or 0)
         if self.reference.records is not None and imported != self.reference.records:
             raise TargetError(
                 f"AWS imported {imported} of {self.reference.records} items into the DynamoDB table {self.name}.",
-                "Its log group /aws-dynamodb/imports has the items that were refused.",
+                "The log group /aws-dynamodb/imports lists the rejected items.",
             )
 
     def _source(self) -> dict[str, str]:
@@ -140,7 +140,7 @@ class ImportedTable(NewTable):
         if parameters is None:
             raise TargetError(
                 f"AWS can't import the DynamoDB table {self.reference.table}, as it has local secondary indexes.",
-                "Import it by hand into a table without them, or choose a backup that was made with another method.",
+                "Import it manually into a table without them, or choose a backup that was made with another method.",
             )
         return parameters
 

@@ -124,8 +124,8 @@ class NewTable:
                 self._compare(found)
             if not self.underway and not self.unfinished:
                 self.notes.append(
-                    f"The DynamoDB table {self.name} was restored from this backup before. What was written to it "
-                    "since was not looked at."
+                    f"The DynamoDB table {self.name} was restored from this backup before. Later writes to it were not "
+                    "examined."
                 )
 
     @property
@@ -197,7 +197,9 @@ class NewTable:
             return
         found = self._find()
         if found is not None and found.status == "CREATING":
-            raise TargetError("AWS still makes it, and can't be stopped. Run again to continue, or remove it later.")
+            raise TargetError(
+                "AWS is still creating it, which can't be stopped. Run again to continue, or remove it later."
+            )
         if found is not None and found.described.get("DeletionProtectionEnabled"):
             unprotect(self.store.client, self.name)
         drop_table(self.store.client, self.name)
@@ -223,7 +225,7 @@ class NewTable:
         different = differing(self.settings, current, self._additions)
         self.notes = [
             *(
-                [f"The DynamoDB table {self.name} has otherwise than the backup: {', '.join(different)}."]
+                [f"The DynamoDB table {self.name} differs from the backup in: {', '.join(different)}."]
                 * bool(different)
             ),
             *(f"Not restored of the DynamoDB table {self.name}: {one}." for one in self.settings.elsewhere),
@@ -263,7 +265,7 @@ class NewTable:
             raise RepositoryError(
                 f"restore_time is {format_time(at)}, but the DynamoDB table {table} can be restored as it was between "
                 f"{format_time(first)} and {format_time(last)}.",
-                "Choose a time between these.",
+                "Choose a time in this range.",
             )
 
 
@@ -313,7 +315,8 @@ def _chosen(
     names = store.selection.of(only or has)
     if not names:
         raise InvalidRequest(
-            "The backup has none of the tables that tables selects.", f"It has: {', '.join(sorted(has))}."
+            "The backup contains none of the tables that the option tables selects.",
+            f"It has: {', '.join(sorted(has))}.",
         )
     return [chain for name, chain in chains.items() if name in names]
 

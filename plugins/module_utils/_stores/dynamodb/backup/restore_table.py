@@ -69,7 +69,7 @@ class Part:
                 *lines, rest = (rest + data).split(b"\n")
                 yield from map(text_in, lines)
         if rest:
-            raise DamagedBackup(self.name, [{"path": self.name + SUFFIX, "problem": "its last line is not complete"}])
+            raise DamagedBackup(self.name, [{"path": self.name + SUFFIX, "problem": "its last line is incomplete"}])
 
     def put(self, table: Table, requests: Iterable[bytes]) -> None:
         """Send requests, until every one of them is carried out. Raises TargetError."""
@@ -98,7 +98,9 @@ class Part:
             if not found.missing:
                 changed = found.other + found.surplus
                 return (
-                    [f"Others have written {changed} items to {self.table_name} during the restore."] if changed else []
+                    [f"Other programs have written {changed} items to {self.table_name} during the restore."]
+                    if changed
+                    else []
                 )
             items = (json.loads(text) for text in self.texts())
             lost = (one for one in items if index.is_missing(key_digest(one, self.key)))
@@ -106,7 +108,7 @@ class Part:
         raise TargetError(
             f"{found.missing} items are missing in the DynamoDB table {self.table_name} after the restore: "
             f"{'; '.join(some)}{' …' if found.missing > len(some) else ''}.",
-            "Stop what deletes them, and run again.",
+            "Stop the program that deletes them, and run again.",
             {"table": self.table_name, "keys": some},
         )
 
@@ -142,7 +144,7 @@ class TableRestoration(abc.ABC):
             try:
                 one.make()
             except TargetError as exc:
-                self.notes.append(f"{table.name} has not got {one.what}: {exc.message}")
+                self.notes.append(f"{table.name}: {one.what} could not be restored: {exc.message}")
 
 
 class CreatedTable(TableRestoration):
@@ -152,7 +154,7 @@ class CreatedTable(TableRestoration):
         super().__init__(part, None)
         self._made: Optional[Table] = None
         if part.settings.elsewhere:
-            self.notes.append(f"{part.table_name} does not get {', '.join(part.settings.elsewhere)}.")
+            self.notes.append(f"Not restored to {part.table_name}: {', '.join(part.settings.elsewhere)}.")
 
     def apply(self) -> None:
         part = self.part

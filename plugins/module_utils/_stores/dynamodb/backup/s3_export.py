@@ -141,7 +141,7 @@ class S3Exports:
         trouble = trouble or self.trouble(reference)
         if trouble:
             raise SourceError(
-                f"The export of the DynamoDB table {reference.table} is no good: {trouble}.", "Run again."
+                f"The export of the DynamoDB table {reference.table} is not usable: {trouble}.", "Run again."
             )
         return reference
 
@@ -170,7 +170,7 @@ class S3Exports:
             for one in self._files(reference, place):
                 yield from self._lines(place, one)
         except _Wrong as exc:
-            raise SourceError(f"The export of the DynamoDB table {reference.table} is no good: {exc}.") from None
+            raise SourceError(f"The export of the DynamoDB table {reference.table} is not usable: {exc}.") from None
 
     def _lines(self, place: Place, file: DataFile) -> Iterator[dict[str, Any]]:
         """The records in a file. Raises _Wrong when it has others than its manifest says."""
@@ -200,7 +200,7 @@ class S3Exports:
             self._check_gone(reference, place)
             return
         except _Wrong as exc:
-            raise SourceError(f"{reference.label} is not removed: {exc}.") from None
+            raise SourceError(f"{reference.label} was not removed: {exc}.") from None
         self._delete(place, [one.key for one in files])
         last = [f"{place.folder}{name}" for name in ("_started", *_named(_FILES), *_named(_SUMMARY))]
         self._delete(place, last[:-1])
@@ -216,19 +216,19 @@ class S3Exports:
             if not isinstance(exc, Refused) or exc.code != "ExportNotFoundException":
                 raise describe_failure(SourceError, f"Describing {reference.arn}", exc) from None
         if status == "IN_PROGRESS":
-            raise SourceError(f"AWS still exports to {place.address}, which can't be stopped.")
+            raise SourceError(f"AWS is still exporting to {place.address}, which can't be stopped.")
         if next(self._objects(place), None) is not None:
-            raise SourceError(f"{place.address} has files, but no manifest that says which are of the export.")
+            raise SourceError(f"{place.address} contains files, but no manifest that lists those of the export.")
 
     def _files(self, reference: Reference, place: Place) -> list[DataFile]:
         """Those that the manifest names. Raises _Wrong."""
         try:
             summary = json.loads(self._checked(place, _SUMMARY))
             if summary["exportArn"] != reference.arn:
-                raise _Wrong(f"{place.address} has another export, {summary['exportArn']}")
+                raise _Wrong(f"{place.address} contains another export, {summary['exportArn']}")
             wrong = increments.difference(summary, reference) if reference.since else ""
             if wrong:
-                raise _Wrong(f"{place.address} is not the export that it should be: {wrong}")
+                raise _Wrong(f"{place.address} is not the expected export: {wrong}")
             lines = self._checked(place, _FILES).splitlines()
             files = [_data_file(json.loads(line)) for line in lines if line.strip()]
         except (KeyError, TypeError, ValueError, InvalidRequest) as exc:
@@ -296,7 +296,7 @@ def place_of(reference: Reference) -> Place:
     bucket, slash, folder = reference.label[len("s3://") :].partition("/")
     own = f"AWSDynamoDB/{reference.arn.rpartition('/')[2]}/"
     if not reference.label.startswith("s3://") or not slash or not f"/{folder}".endswith(f"/{own}"):
-        raise SourceError(f"{reference.label} is not the place of {reference.arn}: the reference is wrong.")
+        raise SourceError(f"{reference.arn} was not exported to {reference.label}: the reference is wrong.")
     return Place(bucket, folder)
 
 

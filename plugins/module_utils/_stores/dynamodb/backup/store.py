@@ -44,7 +44,9 @@ class DynamodbStore:
     def __init__(self, _path: str, options: Mapping[str, Any]) -> None:
         self.prefix: str = options.get("prefix") or ""
         if not _NAME(self.prefix):
-            raise InvalidRequest(f"prefix is {self.prefix!r}, but names of tables have letters, digits and _-. only.")
+            raise InvalidRequest(
+                f"prefix is {self.prefix!r}, but names of tables can only contain letters, digits and _-."
+            )
         self._options = options
         self.method: str = options.get("method") or "export"
         self.refers = self.method != "export"
@@ -143,7 +145,7 @@ class DynamodbStore:
         if moved:
             notes.append(
                 f"The DynamoDB tables {', '.join(tables[name].name for name in moved)} were written to while they were "
-                "read: what the backup has of them is of no point in time."
+                "read: the backup of them is not of a single point in time."
             )
         if strict and notes:
             raise SourceError(" ".join(notes), "Nothing was published. Run again, or omit strict.")
@@ -189,7 +191,7 @@ class DynamodbStore:
         try:
             remove(self, self._made, self.method)
         except SourceError as exc:
-            problem = f"Remove by hand what AWS keeps for this run: {exc}"
+            problem = f"Remove the backups or exports of this run in AWS manually: {exc}"
         self._made = []
         return problem
 
@@ -258,7 +260,7 @@ class DynamodbStore:
 
         table = find_table(self.client, self.table_of(name))
         if table is None:
-            raise SourceError(f"The DynamoDB table {self.table_of(name)} was removed meanwhile.", "Run again.")
+            raise SourceError(f"The DynamoDB table {self.table_of(name)} was removed during the run.", "Run again.")
         return table
 
     def _nothing(self) -> SourceError:

@@ -112,7 +112,7 @@ def check_readable(connection: Any, database: str) -> None:
     named = ", ".join(f"{schema}.{name}" for _sequence, schema, name, _hidden in refused[:_MOST_NAMED])
     more = f" and {plural(len(refused) - _MOST_NAMED, 'other', 'others')}" if len(refused) > _MOST_NAMED else ""
     raise SourceError(
-        f"The role {role} may not read all of the database {database}: {named}{more}.",
+        f"The role {role} lacks the privileges to read all of the database {database}: {named}{more}.",
         f"Run as a superuser of PostgreSQL: {'; '.join(_grants(connection, role, refused))}.",
     )
 
@@ -150,7 +150,7 @@ def holders(server: Server, database: str) -> str:
         f"pid {pid}, user {user}, {f'{program}, ' if program else ''}{state}: {_statement(query)}"
         for pid, user, program, state, query, _granted in found
     ]
-    return "; ".join(shown) or "its holder has ended meanwhile"
+    return "; ".join(shown) or "its holder has just ended"
 
 
 def _statement(query: Optional[str]) -> str:

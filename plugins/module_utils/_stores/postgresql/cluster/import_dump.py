@@ -131,7 +131,9 @@ def _remove_leftover(session: Any, database: str, mark: str) -> None:
     if found is None:
         return
     if not is_left(found[0], found[1], mark):
-        raise SourceError(f"The database {database} is in the way, and is not ours.", "Rename or drop it.")
+        raise SourceError(
+            f"The database {database} already exists and was not created by an import.", "Rename or drop it."
+        )
     drop(session, database)
 
 
@@ -146,7 +148,8 @@ def _check_plain(server: Server, head: bytes, filename: str) -> None:
         name, power = session.execute(_POWERS).fetchone()
     if power:
         raise SourceError(
-            f"{filename} is plain SQL, which could do anything on the server as {name}, who has the rights of {power}.",
+            f"{filename} is plain SQL, which could do anything on the server as {name}, who has the privileges of "
+            f"{power}.",
             "Connect as a role with CREATEDB that has none of them, or import a dump in another format (pg_dump -Fc).",
         )
 

@@ -104,7 +104,7 @@ def check_free(session: Any, place: Place) -> None:
     for name, comment, entered in session.execute(_COMMENTS, (list(ours),)).fetchall():
         if not is_left(comment, entered, ours[name]):
             raise TargetError(
-                f"The database {name} is in the way, and is not a leftover of a restore of {place.name}.",
+                f"The database {name} already exists and is not a leftover of a restore of {place.name}.",
                 "Rename or drop it.",
             )
 
@@ -152,7 +152,7 @@ def _in_use(name: str, found: Sequence[str]) -> TargetError:
     shown = ", ".join(found[:10]) + (f" and {len(found) - 10} more" if len(found) > 10 else "")
     return TargetError(
         f"The database {name} is in use by {shown}.",
-        "Stop the application, or have restore end its connections at the moment of the replacement (disconnect=true).",
+        "Stop the application, or set disconnect=true to end its connections when the database is replaced.",
     )
 
 
@@ -263,7 +263,7 @@ class Swap:
             when = "rename them before the next restore, which would drop them."
         names = ", ".join(f"{place.name} as {place.old}" for place in kept)
         return TargetError(
-            f"The restored databases could not be taken back: {why.message}",
+            f"The replacement of the databases could not be undone: {why.message}",
             f"The old ones are kept ({names}): {when}",
         )
 

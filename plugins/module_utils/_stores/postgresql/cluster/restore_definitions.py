@@ -250,5 +250,5 @@ def check_dependents(session: Any, tables: Sequence[Name]) -> None:
         raise TargetError(
             f"Tables that have another definition than in the backup can't be recreated, as others depend on them: "
             f"{', '.join(found)}.",
-            "Drop these first, and create them again after the restore.",
+            "Drop them first, and recreate them after the restore.",
         )

@@ -257,7 +257,7 @@ class _Work:
         notes = []
         if self.tables and self._triggers.heard:
             heard = ", ".join(self._triggers.heard)
-            notes.append(f"Event triggers fire for what the restore alters, as this role can't disable them: {heard}.")
+            notes.append(f"The restore fires event triggers that this role can't disable: {heard}.")
         names = [one.source for one in self._created]
         if self._definitions is None or not names or not self._place.elsewhere:
             return notes
@@ -293,7 +293,7 @@ class _Work:
         shown = [
             f"pid {pid} (user {user}, {application or 'no name'}, {state})" for pid, user, application, state in found
         ]
-        return f"in use by {', '.join(shown)}" if shown else "the session that held a lock has ended meanwhile"
+        return f"in use by {', '.join(shown)}" if shown else "the session that held a lock has just ended"
 
     def _load(self, one: Rows, into: str) -> None:
         whole = one.statement.decode("utf-8", "surrogateescape")
@@ -376,7 +376,7 @@ class TablesRestoration:
 
     def undo(self) -> None:
         raise TargetError(
-            f"Rows in {self._database} that were replaced can't be put back by this run.", "Restore the safety backup."
+            f"Rows in {self._database} that were replaced can't be restored by this run.", "Restore the safety backup."
         )
 
     def clean(self, *_exc: object) -> None:

@@ -99,7 +99,9 @@ class Triggers:
                 self._session.execute(key.add())
             if self._keys:
                 names = ", ".join(key.name for key in self._keys)
-                self.notes += (f"Foreign keys were dropped and created again, as this role is no superuser: {names}.",)
+                self.notes += (
+                    f"Foreign keys were dropped and created again, as this role is not a superuser: {names}.",
+                )
 
     def _event_triggers(self) -> list[tuple[str, str, bool]]:
         """Those that would fire: name, state, and whether this role can disable it."""

@@ -58,7 +58,9 @@ class ConfigFile(NamedTuple):
         with os_errors(TargetError, "Can't write", self.path):
             os.makedirs(directory, 0o755, exist_ok=True)
             if others_can_write(directory):
-                raise TargetError(f"Others can write to {directory}.", "Give it to root, with mode 0755.")
+                raise TargetError(
+                    f"Other users can write to {directory}.", "Change its owner to root and its mode to 0755."
+                )
             # first for nobody else, so that the secrets in it are never readable by a wrong group
             write_atomically(self.path, self.after.encode())
             if os.geteuid() == 0:
@@ -149,7 +151,8 @@ def _s3(location: str, s3: Mapping[str, Any]) -> dict[str, Any]:
     foreign = sorted(name for name, value in s3.items() if value is not None and name not in _S3)
     if foreign:
         raise InvalidRequest(
-            f"pgBackRest has no option for s3.{foreign[0]}.", "Leave it out; see settings for what pgBackRest offers."
+            f"pgBackRest has no option for s3.{foreign[0]}.",
+            "Omit it; the option settings sets any option of pgBackRest.",
         )
     region = s3.get("region") or "us-east-1"
     url = urlsplit(s3.get("endpoint_url") or f"https://s3.{region}.amazonaws.com")

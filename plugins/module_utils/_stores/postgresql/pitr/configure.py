@@ -86,7 +86,7 @@ def _check_server(place: Place) -> None:
     if not os.path.isfile(path):
         raise InvalidRequest(
             f"{place.data_directory} is not a data directory of PostgreSQL.",
-            "Set data_directory to what SHOW data_directory says.",
+            "Set data_directory to the value that SHOW data_directory returns.",
         )
 
 

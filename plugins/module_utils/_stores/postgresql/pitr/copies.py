@@ -59,7 +59,7 @@ class Copy(NamedTuple):
             return None
         if not 1 <= wanted <= newest:
             raise RepositoryError(
-                f"Stanza {self.stanza.name} has no timeline {wanted}.", f"Its newest is {newest}. Set timeline to one."
+                f"Stanza {self.stanza.name} has no timeline {wanted}.", f"Its newest one is {newest}. Correct timeline."
             )
         found = [one for one in self.archive.suited(self.at) if one.good and 0 < one.timeline <= wanted]
         if not found:

@@ -60,11 +60,11 @@ def plan(stanza: Stanza, target: Target, at: Optional[datetime]) -> Copy:
 def check_range(name: str, archive: Archive, at: Optional[datetime]) -> None:
     """Raise RepositoryError for a moment that is not in the archive: it would only fail after the whole restore."""
     if archive.earliest is None:
-        raise RepositoryError(f"Stanza {name} has no good backup.", "Make one: pgbackrest --stanza=NAME backup.")
+        raise RepositoryError(f"Stanza {name} has no good backup.", "Create one: pgbackrest --stanza=NAME backup.")
     if at is None:
         return
     when, latest = at.timestamp(), archive.latest
-    known = f"from {shown(archive.earliest)} to {shown(latest) or 'a time that only the server knows'}"
+    known = f"from {shown(archive.earliest)} to {shown(latest) or 'a time that is only known to the server'}"
     if when < archive.earliest:
         raise RepositoryError(
             f"{format_time(at)} is before the range of stanza {name}, {known}.", "Choose a later time."
@@ -115,7 +115,7 @@ def _check_target(copy: Copy) -> None:
         info = os.stat(parent)
     if not stat.S_ISDIR(info.st_mode) or info.st_uid != user.pw_uid or info.st_mode & 0o022:
         raise TargetError(
-            f"{parent} must be a directory of {user.pw_name} that nobody else can write to.",
+            f"{parent} must be a directory that belongs to {user.pw_name} and that no other user can write to.",
             "Create it, or choose another.",
         )
     if _is_taken(copy):
@@ -184,7 +184,7 @@ def apply(copy: Copy, progress: Progress, lock_timeout: float) -> Restored:
     lock.take(lock_timeout)
     try:
         if _existing(copy.stanza, copy.target, copy.at):
-            raise TargetError(f"Another run has created {copy.target.directory} meanwhile.", "Run again.")
+            raise TargetError(f"Another run has created {copy.target.directory} at the same time.", "Run again.")
         _check_target(copy)
         prepared = prepared_for(copy.target.directory)
         notes = _remove_left(copy, prepared)
@@ -346,7 +346,9 @@ def _examine(copy: Copy) -> Restored:
         "FROM pg_catalog.pg_database WHERE datallowconn AND NOT datistemplate))"
     )
     if found["recovering"]:
-        raise TargetError("The server of the copy is still replaying WAL.", "Nothing was put in place. Run again.")
+        raise TargetError(
+            "The server of the copy is still replaying WAL.", "The data directory was not created. Run again."
+        )
     return Restored(shown(found["last"]), tuple(found["databases"] or ()), ())
 
 

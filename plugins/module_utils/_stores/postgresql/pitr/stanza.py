@@ -43,7 +43,7 @@ class Place(NamedTuple):
 def check_stanza(name: str) -> str:
     """The name. Raises InvalidRequest when it is none of a stanza."""
     if not _NAME.fullmatch(name):
-        raise InvalidRequest(f"{name!r} is not a name of a stanza.", "Use letters, digits, - and _.")
+        raise InvalidRequest(f"{name!r} is not a valid name of a stanza.", "Use letters, digits, - and _.")
     return name
 
 
@@ -121,7 +121,7 @@ def user_of(directory: str) -> pwd.struct_passwd:
     try:
         entry = pwd.getpwnam("postgres") if uid < 0 else pwd.getpwuid(uid)
     except KeyError:
-        raise SourceError(f"The user of the server at {directory} is not known here.", "Create it.") from None
+        raise SourceError(f"The owner of {directory} does not exist on this host.", "Create it.") from None
     if os.geteuid() not in (0, entry.pw_uid):
         raise SourceError(
             f"The server at {directory} belongs to {entry.pw_name}, not to {user_name(os.geteuid())}.",

@@ -95,8 +95,8 @@ def outside(built: str, directory: str) -> list[str]:
     """
     beside = directory_of(directory) + os.sep
     found = sorted(place for place in _links(built).values() if not place.startswith(beside))
-    hint = "Leave it to the copy until that is no longer needed."
-    words = "as the server had it there at that moment"
+    hint = "Keep that directory as long as the copy is needed."
+    words = "the location that it had on the server at that moment"
     return [f"The copy has a tablespace at {place}, {words}. {hint}" for place in found]
 
 
