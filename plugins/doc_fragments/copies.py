@@ -13,7 +13,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   from:
-    description: The repository that has the backups. It is only read.
+    description: The repository with the backups. It is only read.
     type: dict
     required: true
     suboptions:
@@ -26,13 +26,13 @@ options:
         required: true
       s3:
         description:
-          - Access to S3, for addresses that start with C(s3://). Parameters that are not set are looked up as the AWS
-            tools do, in the environment, in C(~/.aws) and in the role of the instance.
+          - Access to S3, for addresses that start with C(s3://). Parameters that are not set are looked up as by the
+            AWS tools, in the environment, in C(~/.aws) and in the role of the instance.
           - This requires the Python library C(boto3) (1.26 or newer) on the host.
           - Reading a repository requires the permissions C(s3:ListBucket), C(s3:GetBucketVersioning) and
-            C(s3:GetObject), and if the bucket has versions, C(s3:ListBucketVersions) and C(s3:GetObjectVersion).
-            Writing also requires C(s3:PutObject), C(s3:DeleteObject), C(s3:DeleteObjectVersion),
-            C(s3:AbortMultipartUpload) and C(s3:ListBucketMultipartUploads).
+            C(s3:GetObject), and if versioning is enabled, C(s3:ListBucketVersions) and C(s3:GetObjectVersion). Writing
+            also requires C(s3:PutObject), C(s3:DeleteObject), C(s3:DeleteObjectVersion), C(s3:AbortMultipartUpload) and
+            C(s3:ListBucketMultipartUploads).
         type: dict
         suboptions:
           endpoint_url:
@@ -56,8 +56,7 @@ options:
                 O(from.s3.secret_access_key).
             type: str
           ca_bundle:
-            description:
-              - File with the certificates of the authorities that are trusted, if the system does not trust them.
+            description: File with the certificates of trusted CAs, if the system does not trust them.
             type: path
           addressing:
             description:
@@ -68,11 +67,11 @@ options:
             description: Storage class of new objects, for example V(STANDARD_IA).
             type: str
           server_side_encryption:
-            description: Encryption by the server with which new objects are stored.
+            description: Server-side encryption of new objects.
             type: str
             choices: [AES256, aws:kms, aws:kms:dsse]
           throttle_timeout:
-            description: How long to retry while the server asks for fewer requests. The default is V(5m).
+            description: How long to retry while the server throttles requests. The default is V(5m).
             type: str
           kms_key_id:
             description:
@@ -81,51 +80,48 @@ options:
       rclone:
         description:
           - Access through the program rclone, for addresses C(rclone:REMOTE:path). REMOTE is the name of a remote in
-            its configuration file, or of the one that O(from.rclone.settings) describes.
+            its configuration file, or any name for the remote that O(from.rclone.settings) describes.
           - This requires the program C(rclone), 1.60 or newer, on the host.
         type: dict
         suboptions:
           config:
             description:
               - Configuration file of rclone that describes the remote. The default is that of the user, unless
-                O(from.rclone.settings) is set. A file that is encrypted cannot be used.
+                O(from.rclone.settings) is set. An encrypted file cannot be used.
             type: path
           settings:
             description:
-              - Settings of the remote, as they are named in the configuration file of rclone. Those of a file are
-                overridden.
+              - Settings of the remote, named as in the configuration file of rclone. They override those of the file.
               - C(type) selects the kind of storage, for example V(sftp), V(smb), V(webdav), V(azureblob), V(b2) or
-                V(swift). For V(sftp), C(known_hosts_file) is required, as rclone trusts every server without it.
+                V(swift). For V(sftp), C(known_hosts_file) is required, as rclone would trust every server without it.
             type: dict
           secrets:
             description:
-              - Settings that are secret, such as passwords, which must be written as C(rclone obscure) prints them.
-                They are passed to rclone in its environment and are never shown.
+              - Secret settings, such as passwords, in the form that C(rclone obscure) prints. They are passed to rclone
+                in its environment and are never shown.
             type: dict
           settle:
             description:
-              - How long to wait until listings of the remote show what other hosts have written, V(20s) at most. The
-                default is V(0s), which is right for remotes whose listings are up to date, such as SFTP.
+              - How long it takes until listings of the remote show the writes of other hosts, V(20s) at most. The
+                default is V(0s), for remotes whose listings are always up to date, such as SFTP.
             type: str
           server:
             description:
-              - Whether to start one rclone for all small requests of a task, which keeps its connections, instead of
-                one for each of them. It listens on a free port of loopback (C(rclone rcd)), requires a password that
-                only this task knows, and ends with the task. With SFTP, a request then takes milliseconds instead of a
-                connection. If settings are added to a remote of a configuration file, it is not started where the name
-                of the remote has a dot, a dash, C(+) or C(@).
+              - Whether to start one rclone process for all small requests of a task, which keeps its connections,
+                instead of one for each of them. It listens on a free port of loopback (C(rclone rcd)), requires a
+                password that only this task knows, and ends with the task. With SFTP, a request then takes
+                milliseconds, as it needs no new connection. If settings are added to a remote of a configuration file,
+                it is not started if the name of the remote contains a dot, a dash, C(+) or C(@).
             type: bool
             default: false
           ca_bundle:
-            description:
-              - File with the certificates of the authorities that are trusted, if the system does not trust them.
+            description: File with the certificates of trusted CAs, if the system does not trust them.
             type: path
       engine:
         description:
-          - V(day2) keeps each backup as files of its own, which standard tools can read.
-          - V(restic) keeps backups as snapshots of restic. It stores equal parts of different backups only once, and
-            encrypts everything with one password. This is useful for trees and documents that grow, of which many
-            backups are kept.
+          - V(day2) stores each backup as separate files, which standard tools can read.
+          - V(restic) stores backups as snapshots of restic. It stores equal parts of different backups only once, and
+            encrypts everything with one password. This is useful for many backups of trees and documents that grow.
           - With V(restic), recovery requires restic and the password, the data is copied to C(TMPDIR) (or C(/var/tmp))
             first, and O(day2.ops.backup#module:encrypt_to), O(day2.ops.backup#module:lock_for) and
             O(day2.ops.backup#module:compression) cannot be used.
@@ -141,8 +137,8 @@ options:
         suboptions:
           password:
             description:
-              - Password of the repository. It is passed to restic through a pipe and never shown. Without it, the
-                backups are lost.
+              - Password of the repository. It is passed to restic through a pipe and never shown. If it is lost, the
+                backups are lost, too.
             type: str
           password_file:
             description: File on the host with the password.
@@ -154,8 +150,8 @@ options:
             type: dict
       names_key:
         description:
-          - Hide the names of backup sets from those who can read the repository, but have no identity. A set is then
-            called by a digest of its name under this key (HMAC-SHA-256), and its name is stored encrypted beside it.
+          - Hide the names of backup sets from anyone who can read the repository, but has no identity. The name of a
+            set is then replaced with its digest under this key (HMAC-SHA-256), and stored encrypted beside the backups.
           - This requires O(day2.ops.backup#module:encrypt_to) for new backups. The key must be random, have at least 16
             characters, and be the same on all hosts that use the set. Without it, the set is not found.
           - Existing sets keep their names. With the key, they are not found.
@@ -167,12 +163,12 @@ options:
         type: str
       grace:
         description:
-          - How long the data of a removed backup stays in S3, through rclone and in repositories of restic, for reads
-            that have begun. The default is V(24h), the minimum V(1h). What interrupted copies left is kept for the same
-            time, and through rclone what other interrupted runs left.
+          - How long to keep the data of a removed backup in S3, through rclone and in repositories of restic, for reads
+            that have begun. The default is V(24h), the minimum V(1h). Leftovers of interrupted copies are kept for the
+            same time, and through rclone the leftovers of other interrupted runs as well.
         type: str
   to:
-    description: The repository that is to have the copies.
+    description: The repository to which the backups are copied.
     type: dict
     required: true
     suboptions:
@@ -187,13 +183,13 @@ options:
         required: true
       s3:
         description:
-          - Access to S3, for addresses that start with C(s3://). Parameters that are not set are looked up as the AWS
-            tools do, in the environment, in C(~/.aws) and in the role of the instance.
+          - Access to S3, for addresses that start with C(s3://). Parameters that are not set are looked up as by the
+            AWS tools, in the environment, in C(~/.aws) and in the role of the instance.
           - This requires the Python library C(boto3) (1.26 or newer) on the host.
           - Reading a repository requires the permissions C(s3:ListBucket), C(s3:GetBucketVersioning) and
-            C(s3:GetObject), and if the bucket has versions, C(s3:ListBucketVersions) and C(s3:GetObjectVersion).
-            Writing also requires C(s3:PutObject), C(s3:DeleteObject), C(s3:DeleteObjectVersion),
-            C(s3:AbortMultipartUpload) and C(s3:ListBucketMultipartUploads).
+            C(s3:GetObject), and if versioning is enabled, C(s3:ListBucketVersions) and C(s3:GetObjectVersion). Writing
+            also requires C(s3:PutObject), C(s3:DeleteObject), C(s3:DeleteObjectVersion), C(s3:AbortMultipartUpload) and
+            C(s3:ListBucketMultipartUploads).
         type: dict
         suboptions:
           endpoint_url:
@@ -217,8 +213,7 @@ options:
                 O(to.s3.secret_access_key).
             type: str
           ca_bundle:
-            description:
-              - File with the certificates of the authorities that are trusted, if the system does not trust them.
+            description: File with the certificates of trusted CAs, if the system does not trust them.
             type: path
           addressing:
             description:
@@ -229,11 +224,11 @@ options:
             description: Storage class of new objects, for example V(STANDARD_IA).
             type: str
           server_side_encryption:
-            description: Encryption by the server with which new objects are stored.
+            description: Server-side encryption of new objects.
             type: str
             choices: [AES256, aws:kms, aws:kms:dsse]
           throttle_timeout:
-            description: How long to retry while the server asks for fewer requests. The default is V(5m).
+            description: How long to retry while the server throttles requests. The default is V(5m).
             type: str
           kms_key_id:
             description:
@@ -242,51 +237,48 @@ options:
       rclone:
         description:
           - Access through the program rclone, for addresses C(rclone:REMOTE:path). REMOTE is the name of a remote in
-            its configuration file, or of the one that O(to.rclone.settings) describes.
+            its configuration file, or any name for the remote that O(to.rclone.settings) describes.
           - This requires the program C(rclone), 1.60 or newer, on the host.
         type: dict
         suboptions:
           config:
             description:
               - Configuration file of rclone that describes the remote. The default is that of the user, unless
-                O(to.rclone.settings) is set. A file that is encrypted cannot be used.
+                O(to.rclone.settings) is set. An encrypted file cannot be used.
             type: path
           settings:
             description:
-              - Settings of the remote, as they are named in the configuration file of rclone. Those of a file are
-                overridden.
+              - Settings of the remote, named as in the configuration file of rclone. They override those of the file.
               - C(type) selects the kind of storage, for example V(sftp), V(smb), V(webdav), V(azureblob), V(b2) or
-                V(swift). For V(sftp), C(known_hosts_file) is required, as rclone trusts every server without it.
+                V(swift). For V(sftp), C(known_hosts_file) is required, as rclone would trust every server without it.
             type: dict
           secrets:
             description:
-              - Settings that are secret, such as passwords, which must be written as C(rclone obscure) prints them.
-                They are passed to rclone in its environment and are never shown.
+              - Secret settings, such as passwords, in the form that C(rclone obscure) prints. They are passed to rclone
+                in its environment and are never shown.
             type: dict
           settle:
             description:
-              - How long to wait until listings of the remote show what other hosts have written, V(20s) at most. The
-                default is V(0s), which is right for remotes whose listings are up to date, such as SFTP.
+              - How long it takes until listings of the remote show the writes of other hosts, V(20s) at most. The
+                default is V(0s), for remotes whose listings are always up to date, such as SFTP.
             type: str
           server:
             description:
-              - Whether to start one rclone for all small requests of a task, which keeps its connections, instead of
-                one for each of them. It listens on a free port of loopback (C(rclone rcd)), requires a password that
-                only this task knows, and ends with the task. With SFTP, a request then takes milliseconds instead of a
-                connection. If settings are added to a remote of a configuration file, it is not started where the name
-                of the remote has a dot, a dash, C(+) or C(@).
+              - Whether to start one rclone process for all small requests of a task, which keeps its connections,
+                instead of one for each of them. It listens on a free port of loopback (C(rclone rcd)), requires a
+                password that only this task knows, and ends with the task. With SFTP, a request then takes
+                milliseconds, as it needs no new connection. If settings are added to a remote of a configuration file,
+                it is not started if the name of the remote contains a dot, a dash, C(+) or C(@).
             type: bool
             default: false
           ca_bundle:
-            description:
-              - File with the certificates of the authorities that are trusted, if the system does not trust them.
+            description: File with the certificates of trusted CAs, if the system does not trust them.
             type: path
       engine:
         description:
-          - V(day2) keeps each backup as files of its own, which standard tools can read.
-          - V(restic) keeps backups as snapshots of restic. It stores equal parts of different backups only once, and
-            encrypts everything with one password. This is useful for trees and documents that grow, of which many
-            backups are kept.
+          - V(day2) stores each backup as separate files, which standard tools can read.
+          - V(restic) stores backups as snapshots of restic. It stores equal parts of different backups only once, and
+            encrypts everything with one password. This is useful for many backups of trees and documents that grow.
           - With V(restic), recovery requires restic and the password, the data is copied to C(TMPDIR) (or C(/var/tmp))
             first, and O(day2.ops.backup#module:encrypt_to), O(day2.ops.backup#module:lock_for) and
             O(day2.ops.backup#module:compression) cannot be used.
@@ -302,8 +294,8 @@ options:
         suboptions:
           password:
             description:
-              - Password of the repository. It is passed to restic through a pipe and never shown. Without it, the
-                backups are lost.
+              - Password of the repository. It is passed to restic through a pipe and never shown. If it is lost, the
+                backups are lost, too.
             type: str
           password_file:
             description: File on the host with the password.
@@ -315,8 +307,8 @@ options:
             type: dict
       names_key:
         description:
-          - Hide the names of backup sets from those who can read the repository, but have no identity. A set is then
-            called by a digest of its name under this key (HMAC-SHA-256), and its name is stored encrypted beside it.
+          - Hide the names of backup sets from anyone who can read the repository, but has no identity. The name of a
+            set is then replaced with its digest under this key (HMAC-SHA-256), and stored encrypted beside the backups.
           - This requires O(day2.ops.backup#module:encrypt_to) for new backups. The key must be random, have at least 16
             characters, and be the same on all hosts that use the set. Without it, the set is not found.
           - Existing sets keep their names. With the key, they are not found.
@@ -328,15 +320,15 @@ options:
         type: str
       grace:
         description:
-          - How long the data of a removed backup stays in S3, through rclone and in repositories of restic, for reads
-            that have begun. The default is V(24h), the minimum V(1h). What interrupted copies left is kept for the same
-            time, and through rclone what other interrupted runs left.
+          - How long to keep the data of a removed backup in S3, through rclone and in repositories of restic, for reads
+            that have begun. The default is V(24h), the minimum V(1h). Leftovers of interrupted copies are kept for the
+            same time, and through rclone the leftovers of other interrupted runs as well.
         type: str
       lock_for:
         description:
           - Time for which backups in S3 are locked against removal (Object Lock), for example V(30d), at least V(2d).
             The bucket must have been created with Object Lock, and must not have a default retention.
-          - Each run locks the backups that are retained again, once less than half of this time remains. It should
+          - Each run extends the locks of retained backups of which less than half of this time remains. It should
             therefore be more than twice the interval between runs.
           - Locked backups that the retention rules do not retain are removed by the first run after their lock has
             ended.
@@ -347,8 +339,8 @@ options:
         description:
           - V(governance) locks against every key without the permission C(s3:BypassGovernanceRetention), which the key
             of this task must therefore not have.
-          - V(compliance) locks against everybody, including the owner of the bucket. It cannot be undone before the
-            time has passed, and the storage must be paid for until then.
+          - V(compliance) locks against everyone, including the owner of the bucket. It cannot be undone before the time
+            has passed, and the storage must be paid for until then.
         type: str
         choices: [governance, compliance]
         default: governance
@@ -430,10 +422,10 @@ options:
 options:
   copy_to:
     description:
-      - Other repositories that are to have a copy of the newest backup, each with the same ID and the same bytes.
-      - Copies are made after the backup was published, and verified where they are. If a copy fails, the others are
-        still tried, the backup stays, and the task fails. The next run copies what is missing, also if the data has not
-        changed.
+      - Other repositories to which the newest backup is copied, with the same ID and the same bytes.
+      - Copies are made after the backup was published, and verified in their repository. If a copy fails, the others
+        are still tried, the backup is kept, and the task fails. The next run makes the missing copies, even if the data
+        has not changed.
       - Backups that are older than the newest one are copied by M(day2.ops.backup_copy).
     type: list
     elements: dict
@@ -450,13 +442,13 @@ options:
         required: true
       s3:
         description:
-          - Access to S3, for addresses that start with C(s3://). Parameters that are not set are looked up as the AWS
-            tools do, in the environment, in C(~/.aws) and in the role of the instance.
+          - Access to S3, for addresses that start with C(s3://). Parameters that are not set are looked up as by the
+            AWS tools, in the environment, in C(~/.aws) and in the role of the instance.
           - This requires the Python library C(boto3) (1.26 or newer) on the host.
           - Reading a repository requires the permissions C(s3:ListBucket), C(s3:GetBucketVersioning) and
-            C(s3:GetObject), and if the bucket has versions, C(s3:ListBucketVersions) and C(s3:GetObjectVersion).
-            Writing also requires C(s3:PutObject), C(s3:DeleteObject), C(s3:DeleteObjectVersion),
-            C(s3:AbortMultipartUpload) and C(s3:ListBucketMultipartUploads).
+            C(s3:GetObject), and if versioning is enabled, C(s3:ListBucketVersions) and C(s3:GetObjectVersion). Writing
+            also requires C(s3:PutObject), C(s3:DeleteObject), C(s3:DeleteObjectVersion), C(s3:AbortMultipartUpload) and
+            C(s3:ListBucketMultipartUploads).
         type: dict
         suboptions:
           endpoint_url:
@@ -480,8 +472,7 @@ options:
                 O(copy_to[].s3.secret_access_key).
             type: str
           ca_bundle:
-            description:
-              - File with the certificates of the authorities that are trusted, if the system does not trust them.
+            description: File with the certificates of trusted CAs, if the system does not trust them.
             type: path
           addressing:
             description:
@@ -492,11 +483,11 @@ options:
             description: Storage class of new objects, for example V(STANDARD_IA).
             type: str
           server_side_encryption:
-            description: Encryption by the server with which new objects are stored.
+            description: Server-side encryption of new objects.
             type: str
             choices: [AES256, aws:kms, aws:kms:dsse]
           throttle_timeout:
-            description: How long to retry while the server asks for fewer requests. The default is V(5m).
+            description: How long to retry while the server throttles requests. The default is V(5m).
             type: str
           kms_key_id:
             description:
@@ -505,51 +496,48 @@ options:
       rclone:
         description:
           - Access through the program rclone, for addresses C(rclone:REMOTE:path). REMOTE is the name of a remote in
-            its configuration file, or of the one that O(copy_to[].rclone.settings) describes.
+            its configuration file, or any name for the remote that O(copy_to[].rclone.settings) describes.
           - This requires the program C(rclone), 1.60 or newer, on the host.
         type: dict
         suboptions:
           config:
             description:
               - Configuration file of rclone that describes the remote. The default is that of the user, unless
-                O(copy_to[].rclone.settings) is set. A file that is encrypted cannot be used.
+                O(copy_to[].rclone.settings) is set. An encrypted file cannot be used.
             type: path
           settings:
             description:
-              - Settings of the remote, as they are named in the configuration file of rclone. Those of a file are
-                overridden.
+              - Settings of the remote, named as in the configuration file of rclone. They override those of the file.
               - C(type) selects the kind of storage, for example V(sftp), V(smb), V(webdav), V(azureblob), V(b2) or
-                V(swift). For V(sftp), C(known_hosts_file) is required, as rclone trusts every server without it.
+                V(swift). For V(sftp), C(known_hosts_file) is required, as rclone would trust every server without it.
             type: dict
           secrets:
             description:
-              - Settings that are secret, such as passwords, which must be written as C(rclone obscure) prints them.
-                They are passed to rclone in its environment and are never shown.
+              - Secret settings, such as passwords, in the form that C(rclone obscure) prints. They are passed to rclone
+                in its environment and are never shown.
             type: dict
           settle:
             description:
-              - How long to wait until listings of the remote show what other hosts have written, V(20s) at most. The
-                default is V(0s), which is right for remotes whose listings are up to date, such as SFTP.
+              - How long it takes until listings of the remote show the writes of other hosts, V(20s) at most. The
+                default is V(0s), for remotes whose listings are always up to date, such as SFTP.
             type: str
           server:
             description:
-              - Whether to start one rclone for all small requests of a task, which keeps its connections, instead of
-                one for each of them. It listens on a free port of loopback (C(rclone rcd)), requires a password that
-                only this task knows, and ends with the task. With SFTP, a request then takes milliseconds instead of a
-                connection. If settings are added to a remote of a configuration file, it is not started where the name
-                of the remote has a dot, a dash, C(+) or C(@).
+              - Whether to start one rclone process for all small requests of a task, which keeps its connections,
+                instead of one for each of them. It listens on a free port of loopback (C(rclone rcd)), requires a
+                password that only this task knows, and ends with the task. With SFTP, a request then takes
+                milliseconds, as it needs no new connection. If settings are added to a remote of a configuration file,
+                it is not started if the name of the remote contains a dot, a dash, C(+) or C(@).
             type: bool
             default: false
           ca_bundle:
-            description:
-              - File with the certificates of the authorities that are trusted, if the system does not trust them.
+            description: File with the certificates of trusted CAs, if the system does not trust them.
             type: path
       engine:
         description:
-          - V(day2) keeps each backup as files of its own, which standard tools can read.
-          - V(restic) keeps backups as snapshots of restic. It stores equal parts of different backups only once, and
-            encrypts everything with one password. This is useful for trees and documents that grow, of which many
-            backups are kept.
+          - V(day2) stores each backup as separate files, which standard tools can read.
+          - V(restic) stores backups as snapshots of restic. It stores equal parts of different backups only once, and
+            encrypts everything with one password. This is useful for many backups of trees and documents that grow.
           - With V(restic), recovery requires restic and the password, the data is copied to C(TMPDIR) (or C(/var/tmp))
             first, and O(day2.ops.backup#module:encrypt_to), O(day2.ops.backup#module:lock_for) and
             O(day2.ops.backup#module:compression) cannot be used.
@@ -565,8 +553,8 @@ options:
         suboptions:
           password:
             description:
-              - Password of the repository. It is passed to restic through a pipe and never shown. Without it, the
-                backups are lost.
+              - Password of the repository. It is passed to restic through a pipe and never shown. If it is lost, the
+                backups are lost, too.
             type: str
           password_file:
             description: File on the host with the password.
@@ -578,8 +566,8 @@ options:
             type: dict
       names_key:
         description:
-          - Hide the names of backup sets from those who can read the repository, but have no identity. A set is then
-            called by a digest of its name under this key (HMAC-SHA-256), and its name is stored encrypted beside it.
+          - Hide the names of backup sets from anyone who can read the repository, but has no identity. The name of a
+            set is then replaced with its digest under this key (HMAC-SHA-256), and stored encrypted beside the backups.
           - This requires O(day2.ops.backup#module:encrypt_to) for new backups. The key must be random, have at least 16
             characters, and be the same on all hosts that use the set. Without it, the set is not found.
           - Existing sets keep their names. With the key, they are not found.
@@ -591,15 +579,15 @@ options:
         type: str
       grace:
         description:
-          - How long the data of a removed backup stays in S3, through rclone and in repositories of restic, for reads
-            that have begun. The default is V(24h), the minimum V(1h). What interrupted copies left is kept for the same
-            time, and through rclone what other interrupted runs left.
+          - How long to keep the data of a removed backup in S3, through rclone and in repositories of restic, for reads
+            that have begun. The default is V(24h), the minimum V(1h). Leftovers of interrupted copies are kept for the
+            same time, and through rclone the leftovers of other interrupted runs as well.
         type: str
       lock_for:
         description:
           - Time for which backups in S3 are locked against removal (Object Lock), for example V(30d), at least V(2d).
             The bucket must have been created with Object Lock, and must not have a default retention.
-          - Each run locks the backups that are retained again, once less than half of this time remains. It should
+          - Each run extends the locks of retained backups of which less than half of this time remains. It should
             therefore be more than twice the interval between runs.
           - Locked backups that the retention rules do not retain are removed by the first run after their lock has
             ended.
@@ -610,8 +598,8 @@ options:
         description:
           - V(governance) locks against every key without the permission C(s3:BypassGovernanceRetention), which the key
             of this task must therefore not have.
-          - V(compliance) locks against everybody, including the owner of the bucket. It cannot be undone before the
-            time has passed, and the storage must be paid for until then.
+          - V(compliance) locks against everyone, including the owner of the bucket. It cannot be undone before the time
+            has passed, and the storage must be paid for until then.
         type: str
         choices: [governance, compliance]
         default: governance
@@ -697,7 +685,7 @@ options:
       - Objective for the number of copies of the newest data. If it is not met, this is a problem.
       - The data itself is one copy. Each repository (O(repository) and O(copy_to)) is another one if its newest good
         backup is the newest of all of them, and within O(max_age).
-      - A repository that cannot be read is a problem, too, as it is unknown what it has.
+      - A repository that cannot be read is also a problem, as its backups are unknown.
     type: dict
     suboptions:
       min:
@@ -713,8 +701,8 @@ options:
     type: bool
   copy_to:
     description:
-      - Other repositories that have copies, as in M(day2.ops.backup), so that both modules can have the same list. They
-        are only read.
+      - Other repositories with copies, as in M(day2.ops.backup), so that both modules can have the same list. They are
+        only read.
     type: list
     elements: dict
     suboptions:
@@ -727,13 +715,13 @@ options:
         required: true
       s3:
         description:
-          - Access to S3, for addresses that start with C(s3://). Parameters that are not set are looked up as the AWS
-            tools do, in the environment, in C(~/.aws) and in the role of the instance.
+          - Access to S3, for addresses that start with C(s3://). Parameters that are not set are looked up as by the
+            AWS tools, in the environment, in C(~/.aws) and in the role of the instance.
           - This requires the Python library C(boto3) (1.26 or newer) on the host.
           - Reading a repository requires the permissions C(s3:ListBucket), C(s3:GetBucketVersioning) and
-            C(s3:GetObject), and if the bucket has versions, C(s3:ListBucketVersions) and C(s3:GetObjectVersion).
-            Writing also requires C(s3:PutObject), C(s3:DeleteObject), C(s3:DeleteObjectVersion),
-            C(s3:AbortMultipartUpload) and C(s3:ListBucketMultipartUploads).
+            C(s3:GetObject), and if versioning is enabled, C(s3:ListBucketVersions) and C(s3:GetObjectVersion). Writing
+            also requires C(s3:PutObject), C(s3:DeleteObject), C(s3:DeleteObjectVersion), C(s3:AbortMultipartUpload) and
+            C(s3:ListBucketMultipartUploads).
         type: dict
         suboptions:
           endpoint_url:
@@ -757,8 +745,7 @@ options:
                 O(copy_to[].s3.secret_access_key).
             type: str
           ca_bundle:
-            description:
-              - File with the certificates of the authorities that are trusted, if the system does not trust them.
+            description: File with the certificates of trusted CAs, if the system does not trust them.
             type: path
           addressing:
             description:
@@ -769,11 +756,11 @@ options:
             description: Storage class of new objects, for example V(STANDARD_IA).
             type: str
           server_side_encryption:
-            description: Encryption by the server with which new objects are stored.
+            description: Server-side encryption of new objects.
             type: str
             choices: [AES256, aws:kms, aws:kms:dsse]
           throttle_timeout:
-            description: How long to retry while the server asks for fewer requests. The default is V(5m).
+            description: How long to retry while the server throttles requests. The default is V(5m).
             type: str
           kms_key_id:
             description:
@@ -782,51 +769,48 @@ options:
       rclone:
         description:
           - Access through the program rclone, for addresses C(rclone:REMOTE:path). REMOTE is the name of a remote in
-            its configuration file, or of the one that O(copy_to[].rclone.settings) describes.
+            its configuration file, or any name for the remote that O(copy_to[].rclone.settings) describes.
           - This requires the program C(rclone), 1.60 or newer, on the host.
         type: dict
         suboptions:
           config:
             description:
               - Configuration file of rclone that describes the remote. The default is that of the user, unless
-                O(copy_to[].rclone.settings) is set. A file that is encrypted cannot be used.
+                O(copy_to[].rclone.settings) is set. An encrypted file cannot be used.
             type: path
           settings:
             description:
-              - Settings of the remote, as they are named in the configuration file of rclone. Those of a file are
-                overridden.
+              - Settings of the remote, named as in the configuration file of rclone. They override those of the file.
               - C(type) selects the kind of storage, for example V(sftp), V(smb), V(webdav), V(azureblob), V(b2) or
-                V(swift). For V(sftp), C(known_hosts_file) is required, as rclone trusts every server without it.
+                V(swift). For V(sftp), C(known_hosts_file) is required, as rclone would trust every server without it.
             type: dict
           secrets:
             description:
-              - Settings that are secret, such as passwords, which must be written as C(rclone obscure) prints them.
-                They are passed to rclone in its environment and are never shown.
+              - Secret settings, such as passwords, in the form that C(rclone obscure) prints. They are passed to rclone
+                in its environment and are never shown.
             type: dict
           settle:
             description:
-              - How long to wait until listings of the remote show what other hosts have written, V(20s) at most. The
-                default is V(0s), which is right for remotes whose listings are up to date, such as SFTP.
+              - How long it takes until listings of the remote show the writes of other hosts, V(20s) at most. The
+                default is V(0s), for remotes whose listings are always up to date, such as SFTP.
             type: str
           server:
             description:
-              - Whether to start one rclone for all small requests of a task, which keeps its connections, instead of
-                one for each of them. It listens on a free port of loopback (C(rclone rcd)), requires a password that
-                only this task knows, and ends with the task. With SFTP, a request then takes milliseconds instead of a
-                connection. If settings are added to a remote of a configuration file, it is not started where the name
-                of the remote has a dot, a dash, C(+) or C(@).
+              - Whether to start one rclone process for all small requests of a task, which keeps its connections,
+                instead of one for each of them. It listens on a free port of loopback (C(rclone rcd)), requires a
+                password that only this task knows, and ends with the task. With SFTP, a request then takes
+                milliseconds, as it needs no new connection. If settings are added to a remote of a configuration file,
+                it is not started if the name of the remote contains a dot, a dash, C(+) or C(@).
             type: bool
             default: false
           ca_bundle:
-            description:
-              - File with the certificates of the authorities that are trusted, if the system does not trust them.
+            description: File with the certificates of trusted CAs, if the system does not trust them.
             type: path
       engine:
         description:
-          - V(day2) keeps each backup as files of its own, which standard tools can read.
-          - V(restic) keeps backups as snapshots of restic. It stores equal parts of different backups only once, and
-            encrypts everything with one password. This is useful for trees and documents that grow, of which many
-            backups are kept.
+          - V(day2) stores each backup as separate files, which standard tools can read.
+          - V(restic) stores backups as snapshots of restic. It stores equal parts of different backups only once, and
+            encrypts everything with one password. This is useful for many backups of trees and documents that grow.
           - With V(restic), recovery requires restic and the password, the data is copied to C(TMPDIR) (or C(/var/tmp))
             first, and O(day2.ops.backup#module:encrypt_to), O(day2.ops.backup#module:lock_for) and
             O(day2.ops.backup#module:compression) cannot be used.
@@ -842,8 +826,8 @@ options:
         suboptions:
           password:
             description:
-              - Password of the repository. It is passed to restic through a pipe and never shown. Without it, the
-                backups are lost.
+              - Password of the repository. It is passed to restic through a pipe and never shown. If it is lost, the
+                backups are lost, too.
             type: str
           password_file:
             description: File on the host with the password.
@@ -855,8 +839,8 @@ options:
             type: dict
       names_key:
         description:
-          - Hide the names of backup sets from those who can read the repository, but have no identity. A set is then
-            called by a digest of its name under this key (HMAC-SHA-256), and its name is stored encrypted beside it.
+          - Hide the names of backup sets from anyone who can read the repository, but has no identity. The name of a
+            set is then replaced with its digest under this key (HMAC-SHA-256), and stored encrypted beside the backups.
           - This requires O(day2.ops.backup#module:encrypt_to) for new backups. The key must be random, have at least 16
             characters, and be the same on all hosts that use the set. Without it, the set is not found.
           - Existing sets keep their names. With the key, they are not found.
@@ -868,9 +852,9 @@ options:
         type: str
       grace:
         description:
-          - How long the data of a removed backup stays in S3, through rclone and in repositories of restic, for reads
-            that have begun. The default is V(24h), the minimum V(1h). What interrupted copies left is kept for the same
-            time, and through rclone what other interrupted runs left.
+          - How long to keep the data of a removed backup in S3, through rclone and in repositories of restic, for reads
+            that have begun. The default is V(24h), the minimum V(1h). Leftovers of interrupted copies are kept for the
+            same time, and through rclone the leftovers of other interrupted runs as well.
         type: str
       lock_for:
         description: Not used by this module.

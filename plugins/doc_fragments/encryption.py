@@ -26,7 +26,7 @@ options:
   allow_unencrypted:
     description:
       - Whether to accept a backup that is not encrypted, although an identity is given or the host encrypts the backups
-        of the set. Without it, such a backup is refused, as somebody else may have written it.
+        of the set. Without it, such a backup is refused, as another program may have written it.
     type: bool
     default: false
 """
@@ -35,10 +35,10 @@ options:
 options:
   encrypt_to:
     description:
-      - Encrypt new backups to these recipients, each of which can read them with its identity. Write public keys of
-        C(age) (V(age1...)) or public SSH keys (V(ssh-ed25519 AAAA...), V(ssh-rsa AAAA...)).
-      - This requires the program C(age), version 1.0 or newer, on the host. The host does not need an identity, neither
-        to write backups nor to find out that nothing has changed.
+      - Encrypt new backups to these recipients. Each of them can decrypt the backups with its identity. Recipients are
+        public keys of C(age) (V(age1...)) or public SSH keys (V(ssh-ed25519 AAAA...), V(ssh-rsa AAAA...)).
+      - This requires the program C(age), version 1.0 or newer, on the host. The host needs no identity, neither to
+        write backups nor to detect that nothing has changed.
       - Keep the identities elsewhere. Without one of them, no backup can be read.
       - If the recipients change, a new backup is made. Older backups can still be read with the identities of their
         recipients.

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of evidence.
+"""The options for evidence.
 
 Written by "make docs" from dev/options/evidence.yml and the argument specs: ansible-test requires literal text.
 """
@@ -26,10 +26,9 @@ options:
 options:
   repositories:
     description:
-      - Repositories whose anchors are compared with the journal. Each is a repository that backups with
-        O(day2.ops.backup#module:evidence) went to, with its options. They are only read.
-      - Without an anchor that has been compared, RV(chain) is V(unproven), as the whole journal could have been written
-        anew.
+      - Repositories whose anchors are compared with the journal. Each is a repository of backups with
+        O(day2.ops.backup#module:evidence), with its options. They are only read.
+      - Without an anchor to compare, RV(chain) is V(unproven), as the whole journal could have been rewritten.
     type: list
     elements: dict
     suboptions:
@@ -40,7 +39,7 @@ options:
             for anything else that rclone can reach, such as SFTP (see O(repositories[].rclone)).
           - A directory of the host that does not exist is created with mode V(0700). It must not be located inside a
             store that is backed up to it. A bucket, or a path of a remote, is never created.
-          - A repository is written to either through S3 or through rclone. The other way, it can only be read.
+          - A repository is written to either through S3 or through rclone. The other protocol can only read it.
           - With O(repositories[].engine=restic), this is a repository of restic, a directory or an address as restic
             writes it, for example C(sftp:user@host:/path) or C(rest:https://host/path). C(s3://bucket/prefix) and
             C(rclone:REMOTE:path) use O(repositories[].s3) and O(repositories[].rclone). If it does not exist, it is
@@ -50,13 +49,13 @@ options:
         required: true
       s3:
         description:
-          - Access to S3, for addresses that start with C(s3://). Parameters that are not set are looked up as the AWS
-            tools do, in the environment, in C(~/.aws) and in the role of the instance.
+          - Access to S3, for addresses that start with C(s3://). Parameters that are not set are looked up as by the
+            AWS tools, in the environment, in C(~/.aws) and in the role of the instance.
           - This requires the Python library C(boto3) (1.26 or newer) on the host.
           - Reading a repository requires the permissions C(s3:ListBucket), C(s3:GetBucketVersioning) and
-            C(s3:GetObject), and if the bucket has versions, C(s3:ListBucketVersions) and C(s3:GetObjectVersion).
-            Writing also requires C(s3:PutObject), C(s3:DeleteObject), C(s3:DeleteObjectVersion),
-            C(s3:AbortMultipartUpload) and C(s3:ListBucketMultipartUploads).
+            C(s3:GetObject), and if versioning is enabled, C(s3:ListBucketVersions) and C(s3:GetObjectVersion). Writing
+            also requires C(s3:PutObject), C(s3:DeleteObject), C(s3:DeleteObjectVersion), C(s3:AbortMultipartUpload) and
+            C(s3:ListBucketMultipartUploads).
         type: dict
         suboptions:
           endpoint_url:
@@ -80,8 +79,7 @@ options:
                 O(repositories[].s3.secret_access_key).
             type: str
           ca_bundle:
-            description:
-              - File with the certificates of the authorities that are trusted, if the system does not trust them.
+            description: File with the certificates of trusted CAs, if the system does not trust them.
             type: path
           addressing:
             description:
@@ -92,11 +90,11 @@ options:
             description: Storage class of new objects, for example V(STANDARD_IA).
             type: str
           server_side_encryption:
-            description: Encryption by the server with which new objects are stored.
+            description: Server-side encryption of new objects.
             type: str
             choices: [AES256, aws:kms, aws:kms:dsse]
           throttle_timeout:
-            description: How long to retry while the server asks for fewer requests. The default is V(5m).
+            description: How long to retry while the server throttles requests. The default is V(5m).
             type: str
           kms_key_id:
             description:
@@ -106,51 +104,48 @@ options:
       rclone:
         description:
           - Access through the program rclone, for addresses C(rclone:REMOTE:path). REMOTE is the name of a remote in
-            its configuration file, or of the one that O(repositories[].rclone.settings) describes.
+            its configuration file, or any name for the remote that O(repositories[].rclone.settings) describes.
           - This requires the program C(rclone), 1.60 or newer, on the host.
         type: dict
         suboptions:
           config:
             description:
               - Configuration file of rclone that describes the remote. The default is that of the user, unless
-                O(repositories[].rclone.settings) is set. A file that is encrypted cannot be used.
+                O(repositories[].rclone.settings) is set. An encrypted file cannot be used.
             type: path
           settings:
             description:
-              - Settings of the remote, as they are named in the configuration file of rclone. Those of a file are
-                overridden.
+              - Settings of the remote, named as in the configuration file of rclone. They override those of the file.
               - C(type) selects the kind of storage, for example V(sftp), V(smb), V(webdav), V(azureblob), V(b2) or
-                V(swift). For V(sftp), C(known_hosts_file) is required, as rclone trusts every server without it.
+                V(swift). For V(sftp), C(known_hosts_file) is required, as rclone would trust every server without it.
             type: dict
           secrets:
             description:
-              - Settings that are secret, such as passwords, which must be written as C(rclone obscure) prints them.
-                They are passed to rclone in its environment and are never shown.
+              - Secret settings, such as passwords, in the form that C(rclone obscure) prints. They are passed to rclone
+                in its environment and are never shown.
             type: dict
           settle:
             description:
-              - How long to wait until listings of the remote show what other hosts have written, V(20s) at most. The
-                default is V(0s), which is right for remotes whose listings are up to date, such as SFTP.
+              - How long it takes until listings of the remote show the writes of other hosts, V(20s) at most. The
+                default is V(0s), for remotes whose listings are always up to date, such as SFTP.
             type: str
           server:
             description:
-              - Whether to start one rclone for all small requests of a task, which keeps its connections, instead of
-                one for each of them. It listens on a free port of loopback (C(rclone rcd)), requires a password that
-                only this task knows, and ends with the task. With SFTP, a request then takes milliseconds instead of a
-                connection. If settings are added to a remote of a configuration file, it is not started where the name
-                of the remote has a dot, a dash, C(+) or C(@).
+              - Whether to start one rclone process for all small requests of a task, which keeps its connections,
+                instead of one for each of them. It listens on a free port of loopback (C(rclone rcd)), requires a
+                password that only this task knows, and ends with the task. With SFTP, a request then takes
+                milliseconds, as it needs no new connection. If settings are added to a remote of a configuration file,
+                it is not started if the name of the remote contains a dot, a dash, C(+) or C(@).
             type: bool
             default: false
           ca_bundle:
-            description:
-              - File with the certificates of the authorities that are trusted, if the system does not trust them.
+            description: File with the certificates of trusted CAs, if the system does not trust them.
             type: path
       engine:
         description:
-          - V(day2) keeps each backup as files of its own, which standard tools can read.
-          - V(restic) keeps backups as snapshots of restic. It stores equal parts of different backups only once, and
-            encrypts everything with one password. This is useful for trees and documents that grow, of which many
-            backups are kept.
+          - V(day2) stores each backup as separate files, which standard tools can read.
+          - V(restic) stores backups as snapshots of restic. It stores equal parts of different backups only once, and
+            encrypts everything with one password. This is useful for many backups of trees and documents that grow.
           - With V(restic), recovery requires restic and the password, the data is copied to C(TMPDIR) (or C(/var/tmp))
             first, and O(day2.ops.backup#module:encrypt_to), O(day2.ops.backup#module:lock_for) and
             O(day2.ops.backup#module:compression) cannot be used.
@@ -166,8 +161,8 @@ options:
         suboptions:
           password:
             description:
-              - Password of the repository. It is passed to restic through a pipe and never shown. Without it, the
-                backups are lost.
+              - Password of the repository. It is passed to restic through a pipe and never shown. If it is lost, the
+                backups are lost, too.
             type: str
           password_file:
             description: File on the host with the password.
@@ -179,8 +174,8 @@ options:
             type: dict
       names_key:
         description:
-          - Hide the names of backup sets from those who can read the repository, but have no identity. A set is then
-            called by a digest of its name under this key (HMAC-SHA-256), and its name is stored encrypted beside it.
+          - Hide the names of backup sets from anyone who can read the repository, but has no identity. The name of a
+            set is then replaced with its digest under this key (HMAC-SHA-256), and stored encrypted beside the backups.
           - This requires O(day2.ops.backup#module:encrypt_to) for new backups. The key must be random, have at least 16
             characters, and be the same on all hosts that use the set. Without it, the set is not found.
           - Existing sets keep their names. With the key, they are not found.
@@ -192,8 +187,8 @@ options:
         type: str
       grace:
         description:
-          - How long the data of a removed backup stays in S3, through rclone and in repositories of restic, for reads
-            that have begun. The default is V(24h), the minimum V(1h). What interrupted copies left is kept for the same
-            time, and through rclone what other interrupted runs left.
+          - How long to keep the data of a removed backup in S3, through rclone and in repositories of restic, for reads
+            that have begun. The default is V(24h), the minimum V(1h). Leftovers of interrupted copies are kept for the
+            same time, and through rclone the leftovers of other interrupted runs as well.
         type: str
 """

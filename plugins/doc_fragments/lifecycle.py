@@ -52,22 +52,22 @@ options:
   machine:
     description:
       - 'The state machine: C(name); C(collection), the table of the records; C(key) and C(state_field), its columns;
-        C(states); C(initial), the state of new records; C(final), the states that nothing leaves; C(transitions); and
-        C(register), what a new record must have (C(required), C(patterns), C(values)).'
+        C(states); C(initial), the state of new records; C(final), the states that no transition leaves; C(transitions);
+        and C(register), the requirements of a new record (C(required), C(patterns), C(values)).'
       - 'A transition has C(name), C(from) (a state, or a list of them) and C(to). Optional are C(requires), columns
         that must have a value; C(requires_reason); C(set), columns and values; C(service) and C(service_status) (by
         default C(active)), the status of a service afterwards; C(before) and C(after), the names of hooks for the role
-        C(day2.ops.lifecycle); and C(shortcut: false), if it may only be the last transition of a way.'
-      - It is checked as a whole, and everything that is wrong with it is named at once.
+        C(day2.ops.lifecycle); and C(shortcut: false), if it may only be the last transition of a path.'
+      - It is checked as a whole, and all errors in it are reported at once.
     type: dict
     required: true
   history:
-    description: Where the history is, in the same database, so that it is written in the same transaction as the state.
+    description: Location of the history in the same database. It is written in the same transaction as the state.
     type: dict
     suboptions:
       collection:
         description:
-          - Table of the history. Two other tables have names that begin with it, for transitions that are under way and
+          - Table of the history. Two other tables have names that begin with this name, for transitions in progress and
             for services. The default is V(lifecycle_events).
         type: str
       create:

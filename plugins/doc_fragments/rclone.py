@@ -15,42 +15,41 @@ options:
   rclone:
     description:
       - Access through the program rclone, for addresses C(rclone:REMOTE:path). REMOTE is the name of a remote in its
-        configuration file, or of the one that O(rclone.settings) describes.
+        configuration file, or any name for the remote that O(rclone.settings) describes.
       - This requires the program C(rclone), 1.60 or newer, on the host.
     type: dict
     suboptions:
       config:
         description:
           - Configuration file of rclone that describes the remote. The default is that of the user, unless
-            O(rclone.settings) is set. A file that is encrypted cannot be used.
+            O(rclone.settings) is set. An encrypted file cannot be used.
         type: path
       settings:
         description:
-          - Settings of the remote, as they are named in the configuration file of rclone. Those of a file are
-            overridden.
+          - Settings of the remote, named as in the configuration file of rclone. They override those of the file.
           - C(type) selects the kind of storage, for example V(sftp), V(smb), V(webdav), V(azureblob), V(b2) or
-            V(swift). For V(sftp), C(known_hosts_file) is required, as rclone trusts every server without it.
+            V(swift). For V(sftp), C(known_hosts_file) is required, as rclone would trust every server without it.
         type: dict
       secrets:
         description:
-          - Settings that are secret, such as passwords, which must be written as C(rclone obscure) prints them. They
-            are passed to rclone in its environment and are never shown.
+          - Secret settings, such as passwords, in the form that C(rclone obscure) prints. They are passed to rclone in
+            its environment and are never shown.
         type: dict
       settle:
         description:
-          - How long to wait until listings of the remote show what other hosts have written, V(20s) at most. The
-            default is V(0s), which is right for remotes whose listings are up to date, such as SFTP.
+          - How long it takes until listings of the remote show the writes of other hosts, V(20s) at most. The default
+            is V(0s), for remotes whose listings are always up to date, such as SFTP.
         type: str
       server:
         description:
-          - Whether to start one rclone for all small requests of a task, which keeps its connections, instead of one
-            for each of them. It listens on a free port of loopback (C(rclone rcd)), requires a password that only this
-            task knows, and ends with the task. With SFTP, a request then takes milliseconds instead of a connection. If
-            settings are added to a remote of a configuration file, it is not started where the name of the remote has a
-            dot, a dash, C(+) or C(@).
+          - Whether to start one rclone process for all small requests of a task, which keeps its connections, instead
+            of one for each of them. It listens on a free port of loopback (C(rclone rcd)), requires a password that
+            only this task knows, and ends with the task. With SFTP, a request then takes milliseconds, as it needs no
+            new connection. If settings are added to a remote of a configuration file, it is not started if the name of
+            the remote contains a dot, a dash, C(+) or C(@).
         type: bool
         default: false
       ca_bundle:
-        description: File with the certificates of the authorities that are trusted, if the system does not trust them.
+        description: File with the certificates of trusted CAs, if the system does not trust them.
         type: path
 """

@@ -19,7 +19,7 @@ options:
         that rclone can reach, such as SFTP (see O(rclone)).
       - A directory of the host that does not exist is created with mode V(0700). It must not be located inside a store
         that is backed up to it. A bucket, or a path of a remote, is never created.
-      - A repository is written to either through S3 or through rclone. The other way, it can only be read.
+      - A repository is written to either through S3 or through rclone. The other protocol can only read it.
       - With O(engine=restic), this is a repository of restic, a directory or an address as restic writes it, for
         example C(sftp:user@host:/path) or C(rest:https://host/path). C(s3://bucket/prefix) and C(rclone:REMOTE:path)
         use O(s3) and O(rclone). If it does not exist, it is created.
@@ -28,10 +28,9 @@ options:
     required: true
   engine:
     description:
-      - V(day2) keeps each backup as files of its own, which standard tools can read.
-      - V(restic) keeps backups as snapshots of restic. It stores equal parts of different backups only once, and
-        encrypts everything with one password. This is useful for trees and documents that grow, of which many backups
-        are kept.
+      - V(day2) stores each backup as separate files, which standard tools can read.
+      - V(restic) stores backups as snapshots of restic. It stores equal parts of different backups only once, and
+        encrypts everything with one password. This is useful for many backups of trees and documents that grow.
       - With V(restic), recovery requires restic and the password, the data is copied to C(TMPDIR) (or C(/var/tmp))
         first, and O(day2.ops.backup#module:encrypt_to), O(day2.ops.backup#module:lock_for) and
         O(day2.ops.backup#module:compression) cannot be used.
@@ -40,8 +39,8 @@ options:
     default: day2
   names_key:
     description:
-      - Hide the names of backup sets from those who can read the repository, but have no identity. A set is then called
-        by a digest of its name under this key (HMAC-SHA-256), and its name is stored encrypted beside it.
+      - Hide the names of backup sets from anyone who can read the repository, but has no identity. The name of a set is
+        then replaced with its digest under this key (HMAC-SHA-256), and stored encrypted beside the backups.
       - This requires O(day2.ops.backup#module:encrypt_to) for new backups. The key must be random, have at least 16
         characters, and be the same on all hosts that use the set. Without it, the set is not found.
       - Existing sets keep their names. With the key, they are not found.
@@ -53,9 +52,9 @@ options:
     type: str
   grace:
     description:
-      - How long the data of a removed backup stays in S3, through rclone and in repositories of restic, for reads that
-        have begun. The default is V(24h), the minimum V(1h). What interrupted copies left is kept for the same time,
-        and through rclone what other interrupted runs left.
+      - How long to keep the data of a removed backup in S3, through rclone and in repositories of restic, for reads
+        that have begun. The default is V(24h), the minimum V(1h). Leftovers of interrupted copies are kept for the same
+        time, and through rclone the leftovers of other interrupted runs as well.
     type: str
   lock_timeout:
     description:
@@ -69,9 +68,9 @@ options:
 options:
   timeout:
     description:
-      - Maximum duration of the task, including copies, for example V(2h). A task that takes longer fails, tells how far
-        it came, and leaves nothing incomplete. What a copy has completed stays for the next run. Requests that have
-        begun are waited for. By default, there is no limit.
+      - Maximum duration of the task, including copies, for example V(2h). A task that takes longer fails, reports its
+        progress, and leaves nothing incomplete. Completed parts of a copy are kept for the next run. The task waits for
+        requests that have begun. By default, there is no limit.
     type: str
 """
 
@@ -92,8 +91,8 @@ options:
   keep:
     description:
       - Retention rules, with the same meaning as in restic. If not set, all backups are retained.
-      - A backup is retained if any rule matches it. The newest good backup is always retained, and in a directory so is
-        a backup that is being read. In S3 and through rclone, the data of a removed backup stays for some time (see
+      - A backup is retained if any rule matches it. The newest good backup is always retained, and in a directory also
+        any backup that is being read. In S3 and through rclone, the data of a removed backup is kept for some time (see
         O(grace)), for reads that have begun.
       - Only backups of the same host and stores are counted. Safety backups, damaged backups and backups dated in the
         future are not counted and not removed.

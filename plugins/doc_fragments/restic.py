@@ -21,8 +21,8 @@ options:
     suboptions:
       password:
         description:
-          - Password of the repository. It is passed to restic through a pipe and never shown. Without it, the backups
-            are lost.
+          - Password of the repository. It is passed to restic through a pipe and never shown. If it is lost, the
+            backups are lost, too.
         type: str
       password_file:
         description: File on the host with the password.

@@ -14,11 +14,11 @@ class ModuleDocFragment:
 options:
   s3:
     description:
-      - Access to S3, for addresses that start with C(s3://). Parameters that are not set are looked up as the AWS tools
-        do, in the environment, in C(~/.aws) and in the role of the instance.
+      - Access to S3, for addresses that start with C(s3://). Parameters that are not set are looked up as by the AWS
+        tools, in the environment, in C(~/.aws) and in the role of the instance.
       - This requires the Python library C(boto3) (1.26 or newer) on the host.
       - Reading a repository requires the permissions C(s3:ListBucket), C(s3:GetBucketVersioning) and C(s3:GetObject),
-        and if the bucket has versions, C(s3:ListBucketVersions) and C(s3:GetObjectVersion). Writing also requires
+        and if versioning is enabled, C(s3:ListBucketVersions) and C(s3:GetObjectVersion). Writing also requires
         C(s3:PutObject), C(s3:DeleteObject), C(s3:DeleteObjectVersion), C(s3:AbortMultipartUpload) and
         C(s3:ListBucketMultipartUploads).
     type: dict
@@ -43,7 +43,7 @@ options:
           - Session token of temporary credentials. It requires O(s3.access_key_id) and O(s3.secret_access_key).
         type: str
       ca_bundle:
-        description: File with the certificates of the authorities that are trusted, if the system does not trust them.
+        description: File with the certificates of trusted CAs, if the system does not trust them.
         type: path
       addressing:
         description: Whether the bucket is part of the path or of the host name of requests. By default, boto3 decides.
@@ -53,11 +53,11 @@ options:
         description: Storage class of new objects, for example V(STANDARD_IA).
         type: str
       server_side_encryption:
-        description: Encryption by the server with which new objects are stored.
+        description: Server-side encryption of new objects.
         type: str
         choices: [AES256, aws:kms, aws:kms:dsse]
       throttle_timeout:
-        description: How long to retry while the server asks for fewer requests. The default is V(5m).
+        description: How long to retry while the server throttles requests. The default is V(5m).
         type: str
       kms_key_id:
         description: Key for O(s3.server_side_encryption=aws:kms) or V(aws:kms:dsse), if it is not the default one.
@@ -70,8 +70,8 @@ options:
     description:
       - Time for which backups in S3 are locked against removal (Object Lock), for example V(30d), at least V(2d). The
         bucket must have been created with Object Lock, and must not have a default retention.
-      - Each run locks the backups that are retained again, once less than half of this time remains. It should
-        therefore be more than twice the interval between runs.
+      - Each run extends the locks of retained backups of which less than half of this time remains. It should therefore
+        be more than twice the interval between runs.
       - Locked backups that the retention rules do not retain are removed by the first run after their lock has ended.
       - It requires the permissions C(s3:GetBucketObjectLockConfiguration), C(s3:GetObjectRetention) and
         C(s3:PutObjectRetention).
@@ -80,8 +80,8 @@ options:
     description:
       - V(governance) locks against every key without the permission C(s3:BypassGovernanceRetention), which the key of
         this task must therefore not have.
-      - V(compliance) locks against everybody, including the owner of the bucket. It cannot be undone before the time
-        has passed, and the storage must be paid for until then.
+      - V(compliance) locks against everyone, including the owner of the bucket. It cannot be undone before the time has
+        passed, and the storage must be paid for until then.
     type: str
     choices: [governance, compliance]
     default: governance

@@ -24,7 +24,8 @@ options:
           - V(files) is a directory tree with links, owners, modes, times and extended attributes.
           - V(postgresql) is a PostgreSQL server (13 or newer), or some of its databases. It requires psycopg 3 and the
             client programs of PostgreSQL (C(pg_dump), not older than the server) on the host.
-          - V(command) is whatever has a program that dumps it to its standard output, and one that loads such a dump.
+          - V(command) is any application with a program that dumps its data to standard output, and one that loads such
+            a dump.
           - V(dynamodb) is a set of DynamoDB tables. It requires boto3 on the host.
           - V(ssm) is a set of parameters of AWS Systems Manager. It requires boto3 on the host.
         type: str
@@ -33,8 +34,7 @@ options:
       path:
         description:
           - Path of the document, database or directory on the host. Required, except for V(command), V(dynamodb),
-            V(postgresql) and V(ssm), which have none. Symbolic links in directories that other users can write to are
-            refused.
+            V(postgresql) and V(ssm). Symbolic links in directories that other users can write to are refused.
         type: path
       name:
         description:
@@ -92,8 +92,8 @@ options:
         type: int
       username:
         description:
-          - For V(postgresql), role to connect as. It must be permitted to read all tables and sequences, and all rows
-            of them; a backup that it cannot read is refused with the required C(GRANT).
+          - For V(postgresql), role to connect as. It must have the privileges to read all tables, their rows and all
+            sequences; otherwise, the backup is refused, and the message contains the required C(GRANT).
         type: str
       password:
         description:
@@ -113,8 +113,7 @@ options:
         type: str
         choices: [disable, allow, prefer, require, verify-ca, verify-full]
       sslrootcert:
-        description:
-          - For V(postgresql), path of the certificates of the authorities that may have signed that of the server.
+        description: For V(postgresql), path of a file with the certificates of trusted CAs.
         type: path
       sslcert:
         description: For V(postgresql), path of a client certificate.
@@ -124,7 +123,7 @@ options:
         type: path
       maintenance_database:
         description:
-          - For V(postgresql), the database to connect to for what concerns the whole server. The default is
+          - For V(postgresql), the database to connect to for queries about the whole server. The default is
             V(postgres).
         type: str
       tables:
@@ -157,8 +156,9 @@ options:
       jobs:
         description:
           - For V(postgresql), how many tables are read at the same time. The default is V(2). Databases smaller than 64
-            MiB are read one table at a time. A backup needs one or two connections more.
-          - For V(dynamodb), how many calls are made at the same time, to one table after another. The default is V(8).
+            MiB are read one table at a time. A backup needs one or two additional connections.
+          - For V(dynamodb), how many calls are made at the same time. Tables are read one after another. The default is
+            V(8).
           - For V(ssm), how many calls are made at the same time. The default is V(4).
         type: int
       bin:
@@ -170,26 +170,26 @@ options:
         description:
           - For V(command), the program that prints the content of the store, with its arguments, as a list. Required.
           - It is run as the user of the task and without a shell. It must exit with the status 0; a program that fails,
-            is killed or prints less than C(min_bytes) makes no backup.
+            is killed or prints less than C(min_bytes) produces no backup.
           - Its arguments are written to the manifest. Use C(environment) or C(stdin) for secrets.
         type: list
         elements: str
       verify:
         description:
-          - For V(command), a program that gets each dump on its standard input, and fails if the dump is not good. It
+          - For V(command), a program that reads a dump from its standard input, and fails if the dump is not usable. It
             is run for each backup, and before a restore changes anything.
         type: list
         elements: str
       fingerprint:
         description:
-          - For V(command), a program that prints something short that is different after each change of the content,
-            such as the position in a log of changes. As long as it prints the same, the content is not dumped.
+          - For V(command), a program that prints a short text that differs after each change of the content, such as
+            the position in a log of changes. As long as the text is the same, the content is not dumped.
         type: list
         elements: str
       ignore:
         description:
-          - For V(command), globs of whole lines of the dump that do not count as a change, such as dates in comments.
-            They are part of the backup.
+          - For V(command), globs that match whole lines of the dump, such as dates in comments. Differences in these
+            lines do not count as a change. The lines are part of the backup.
         type: list
         elements: str
       environment:
@@ -199,15 +199,17 @@ options:
             of the task.'
         type: dict
       stdin:
-        description: For V(command), what C(dump) and C(fingerprint) read from their standard input, such as a password.
+        description:
+          - For V(command), text that is passed to C(dump) and C(fingerprint) on their standard input, such as a
+            password.
         type: str
       timeout:
         description:
-          - For V(command), how long each program may run. A longer one is ended, and the task fails. The default is
-            V(24h).
+          - For V(command), maximum run time of each program. After it, the program is killed, and the task fails. The
+            default is V(24h).
         type: str
       min_bytes:
-        description: For V(command), the least size of a dump. The default is V(1).
+        description: For V(command), minimum size of a dump. The default is V(1).
         type: str
       restore:
         description:
@@ -221,19 +223,19 @@ options:
         elements: str
       swap:
         description:
-          - For V(command), a program that puts in place what C(restore) has prepared elsewhere, such as one that
-            exchanges two directories or renames a database.
+          - For V(command), a program that activates the data that C(restore) has prepared elsewhere, for example by
+            exchanging two directories or renaming a database.
         type: list
         elements: str
       discard:
-        description: For V(command), a program that removes what C(restore) has prepared, if C(swap) was not run.
+        description: For V(command), a program that removes the prepared data if C(swap) was not run.
         type: list
         elements: str
       prefix:
         description:
-          - For V(dynamodb) and V(ssm), what the names of the tables or parameters start with, such as V(shop_) or
-            V(/shop/). In a backup, they are named without it, so that they can be restored with another prefix. The
-            default is all of the region.
+          - For V(dynamodb) and V(ssm), prefix of the names of the tables or parameters, such as V(shop_) or V(/shop/).
+            In a backup, names do not contain it, so that they can be restored with another prefix. By default, the
+            store is all tables or parameters of the region.
         type: str
       with_secrets:
         description:
@@ -242,7 +244,9 @@ options:
             warns of secrets.
         type: bool
       region:
-        description: For V(dynamodb) and V(ssm), AWS region. The default is that of the environment or of the profile.
+        description:
+          - For V(dynamodb) and V(ssm), AWS or parameters of the region. The default is that of the environment or of
+            the profile.
         type: str
       endpoint_url:
         description: For V(dynamodb) and V(ssm), URL of the endpoint, if it is not one of Amazon's.
@@ -261,19 +265,19 @@ options:
         type: str
       throttle_timeout:
         description:
-          - For V(dynamodb) and V(ssm), how long calls are repeated while none succeeds, because they are throttled,
-            fail or get no response. The default is V(5m).
+          - For V(dynamodb) and V(ssm), how long to retry while no call succeeds because calls are throttled, fail or
+            get no response. The default is V(5m).
         type: str
       method:
         description:
           - For V(dynamodb), how tables are backed up. The default is V(export), which reads all items into the backup.
-          - V(native) has AWS make an on-demand backup of each table, and waits for it. The backup here only refers to
-            those (its C(kind) is V(reference)), and has the settings that AWS does not restore. It can't be compared
-            with the tables, so that C(max_age) is required. C(keep) removes the backups in AWS together with their
-            references.
-          - V(s3_export) has AWS export the tables to S3 from point-in-time recovery, which it does without consuming
-            read capacity, and waits for it. What S3 has is compared with the manifest of each export. The backup here
-            refers to them, as with V(native), and C(keep) removes their files.
+          - V(native) makes an on-demand backup of each table in AWS, and waits for it. The backup in the repository
+            only refers to it (its C(kind) is V(reference)), and contains the settings that AWS does not restore. It
+            can't be compared with the tables, so that C(max_age) is required. C(keep) removes the backups in AWS
+            together with their references.
+          - V(s3_export) exports the tables from point-in-time recovery to S3, which does not consume read capacity, and
+            waits for it. The files in S3 are compared with the manifest of each export. The backup in the repository
+            refers to the exports, as with V(native), and C(keep) removes their files.
         type: str
         choices: [export, native, s3_export]
       recovery_period:
@@ -290,7 +294,7 @@ options:
               - Name of the bucket. AWS must be allowed to write there with the credentials of the task. Required.
             type: str
           prefix:
-            description: What comes before the folder C(AWSDynamoDB) there.
+            description: Prefix of the folder C(AWSDynamoDB) in the bucket.
             type: str
           endpoint_url:
             description: URL of the endpoint of S3, if it is not one of Amazon's. It is needed for restores, too.
@@ -299,8 +303,8 @@ options:
         description:
           - For V(dynamodb) with C(method=s3_export), make incremental exports, and a full one if the last full one is
             older than this, such as V(7d). By default, each export is full.
-          - An incremental export covers at least 15 minutes. Of a table that was made anew, or whose earlier exports
-            are not complete, a full one is made.
+          - An incremental export covers at least 15 minutes. If a table was recreated, or its earlier exports are not
+            complete, its export is a full one.
         type: str
       max_read_units:
         description:
@@ -311,7 +315,7 @@ options:
         description:
           - For V(dynamodb), whether a backup reads all tables a second time, to find out whether they were written to
             while they were read. If so, the task warns, and with C(strict=true) it fails. The default is V(true).
-          - DynamoDB has no snapshots, so that a backup of a table that is written to is of no single point in time.
+          - DynamoDB has no snapshots, so a backup of a table that is written to is not of a single point in time.
         type: bool
   sources:
     description:
@@ -328,7 +332,8 @@ options:
           - V(files) is a directory tree with links, owners, modes, times and extended attributes.
           - V(postgresql) is a PostgreSQL server (13 or newer), or some of its databases. It requires psycopg 3 and the
             client programs of PostgreSQL (C(pg_dump), not older than the server) on the host.
-          - V(command) is whatever has a program that dumps it to its standard output, and one that loads such a dump.
+          - V(command) is any application with a program that dumps its data to standard output, and one that loads such
+            a dump.
           - V(dynamodb) is a set of DynamoDB tables. It requires boto3 on the host.
           - V(ssm) is a set of parameters of AWS Systems Manager. It requires boto3 on the host.
         type: str
@@ -337,8 +342,7 @@ options:
       path:
         description:
           - Path of the document, database or directory on the host. Required, except for V(command), V(dynamodb),
-            V(postgresql) and V(ssm), which have none. Symbolic links in directories that other users can write to are
-            refused.
+            V(postgresql) and V(ssm). Symbolic links in directories that other users can write to are refused.
         type: path
       name:
         description:
@@ -396,8 +400,8 @@ options:
         type: int
       username:
         description:
-          - For V(postgresql), role to connect as. It must be permitted to read all tables and sequences, and all rows
-            of them; a backup that it cannot read is refused with the required C(GRANT).
+          - For V(postgresql), role to connect as. It must have the privileges to read all tables, their rows and all
+            sequences; otherwise, the backup is refused, and the message contains the required C(GRANT).
         type: str
       password:
         description:
@@ -417,8 +421,7 @@ options:
         type: str
         choices: [disable, allow, prefer, require, verify-ca, verify-full]
       sslrootcert:
-        description:
-          - For V(postgresql), path of the certificates of the authorities that may have signed that of the server.
+        description: For V(postgresql), path of a file with the certificates of trusted CAs.
         type: path
       sslcert:
         description: For V(postgresql), path of a client certificate.
@@ -428,7 +431,7 @@ options:
         type: path
       maintenance_database:
         description:
-          - For V(postgresql), the database to connect to for what concerns the whole server. The default is
+          - For V(postgresql), the database to connect to for queries about the whole server. The default is
             V(postgres).
         type: str
       tables:
@@ -461,8 +464,9 @@ options:
       jobs:
         description:
           - For V(postgresql), how many tables are read at the same time. The default is V(2). Databases smaller than 64
-            MiB are read one table at a time. A backup needs one or two connections more.
-          - For V(dynamodb), how many calls are made at the same time, to one table after another. The default is V(8).
+            MiB are read one table at a time. A backup needs one or two additional connections.
+          - For V(dynamodb), how many calls are made at the same time. Tables are read one after another. The default is
+            V(8).
           - For V(ssm), how many calls are made at the same time. The default is V(4).
         type: int
       bin:
@@ -474,26 +478,26 @@ options:
         description:
           - For V(command), the program that prints the content of the store, with its arguments, as a list. Required.
           - It is run as the user of the task and without a shell. It must exit with the status 0; a program that fails,
-            is killed or prints less than C(min_bytes) makes no backup.
+            is killed or prints less than C(min_bytes) produces no backup.
           - Its arguments are written to the manifest. Use C(environment) or C(stdin) for secrets.
         type: list
         elements: str
       verify:
         description:
-          - For V(command), a program that gets each dump on its standard input, and fails if the dump is not good. It
+          - For V(command), a program that reads a dump from its standard input, and fails if the dump is not usable. It
             is run for each backup, and before a restore changes anything.
         type: list
         elements: str
       fingerprint:
         description:
-          - For V(command), a program that prints something short that is different after each change of the content,
-            such as the position in a log of changes. As long as it prints the same, the content is not dumped.
+          - For V(command), a program that prints a short text that differs after each change of the content, such as
+            the position in a log of changes. As long as the text is the same, the content is not dumped.
         type: list
         elements: str
       ignore:
         description:
-          - For V(command), globs of whole lines of the dump that do not count as a change, such as dates in comments.
-            They are part of the backup.
+          - For V(command), globs that match whole lines of the dump, such as dates in comments. Differences in these
+            lines do not count as a change. The lines are part of the backup.
         type: list
         elements: str
       environment:
@@ -503,15 +507,17 @@ options:
             of the task.'
         type: dict
       stdin:
-        description: For V(command), what C(dump) and C(fingerprint) read from their standard input, such as a password.
+        description:
+          - For V(command), text that is passed to C(dump) and C(fingerprint) on their standard input, such as a
+            password.
         type: str
       timeout:
         description:
-          - For V(command), how long each program may run. A longer one is ended, and the task fails. The default is
-            V(24h).
+          - For V(command), maximum run time of each program. After it, the program is killed, and the task fails. The
+            default is V(24h).
         type: str
       min_bytes:
-        description: For V(command), the least size of a dump. The default is V(1).
+        description: For V(command), minimum size of a dump. The default is V(1).
         type: str
       restore:
         description:
@@ -525,19 +531,19 @@ options:
         elements: str
       swap:
         description:
-          - For V(command), a program that puts in place what C(restore) has prepared elsewhere, such as one that
-            exchanges two directories or renames a database.
+          - For V(command), a program that activates the data that C(restore) has prepared elsewhere, for example by
+            exchanging two directories or renaming a database.
         type: list
         elements: str
       discard:
-        description: For V(command), a program that removes what C(restore) has prepared, if C(swap) was not run.
+        description: For V(command), a program that removes the prepared data if C(swap) was not run.
         type: list
         elements: str
       prefix:
         description:
-          - For V(dynamodb) and V(ssm), what the names of the tables or parameters start with, such as V(shop_) or
-            V(/shop/). In a backup, they are named without it, so that they can be restored with another prefix. The
-            default is all of the region.
+          - For V(dynamodb) and V(ssm), prefix of the names of the tables or parameters, such as V(shop_) or V(/shop/).
+            In a backup, names do not contain it, so that they can be restored with another prefix. By default, the
+            store is all tables or parameters of the region.
         type: str
       with_secrets:
         description:
@@ -546,7 +552,9 @@ options:
             warns of secrets.
         type: bool
       region:
-        description: For V(dynamodb) and V(ssm), AWS region. The default is that of the environment or of the profile.
+        description:
+          - For V(dynamodb) and V(ssm), AWS or parameters of the region. The default is that of the environment or of
+            the profile.
         type: str
       endpoint_url:
         description: For V(dynamodb) and V(ssm), URL of the endpoint, if it is not one of Amazon's.
@@ -565,19 +573,19 @@ options:
         type: str
       throttle_timeout:
         description:
-          - For V(dynamodb) and V(ssm), how long calls are repeated while none succeeds, because they are throttled,
-            fail or get no response. The default is V(5m).
+          - For V(dynamodb) and V(ssm), how long to retry while no call succeeds because calls are throttled, fail or
+            get no response. The default is V(5m).
         type: str
       method:
         description:
           - For V(dynamodb), how tables are backed up. The default is V(export), which reads all items into the backup.
-          - V(native) has AWS make an on-demand backup of each table, and waits for it. The backup here only refers to
-            those (its C(kind) is V(reference)), and has the settings that AWS does not restore. It can't be compared
-            with the tables, so that C(max_age) is required. C(keep) removes the backups in AWS together with their
-            references.
-          - V(s3_export) has AWS export the tables to S3 from point-in-time recovery, which it does without consuming
-            read capacity, and waits for it. What S3 has is compared with the manifest of each export. The backup here
-            refers to them, as with V(native), and C(keep) removes their files.
+          - V(native) makes an on-demand backup of each table in AWS, and waits for it. The backup in the repository
+            only refers to it (its C(kind) is V(reference)), and contains the settings that AWS does not restore. It
+            can't be compared with the tables, so that C(max_age) is required. C(keep) removes the backups in AWS
+            together with their references.
+          - V(s3_export) exports the tables from point-in-time recovery to S3, which does not consume read capacity, and
+            waits for it. The files in S3 are compared with the manifest of each export. The backup in the repository
+            refers to the exports, as with V(native), and C(keep) removes their files.
         type: str
         choices: [export, native, s3_export]
       recovery_period:
@@ -594,7 +602,7 @@ options:
               - Name of the bucket. AWS must be allowed to write there with the credentials of the task. Required.
             type: str
           prefix:
-            description: What comes before the folder C(AWSDynamoDB) there.
+            description: Prefix of the folder C(AWSDynamoDB) in the bucket.
             type: str
           endpoint_url:
             description: URL of the endpoint of S3, if it is not one of Amazon's. It is needed for restores, too.
@@ -603,8 +611,8 @@ options:
         description:
           - For V(dynamodb) with C(method=s3_export), make incremental exports, and a full one if the last full one is
             older than this, such as V(7d). By default, each export is full.
-          - An incremental export covers at least 15 minutes. Of a table that was made anew, or whose earlier exports
-            are not complete, a full one is made.
+          - An incremental export covers at least 15 minutes. If a table was recreated, or its earlier exports are not
+            complete, its export is a full one.
         type: str
       max_read_units:
         description:
@@ -615,7 +623,7 @@ options:
         description:
           - For V(dynamodb), whether a backup reads all tables a second time, to find out whether they were written to
             while they were read. If so, the task warns, and with C(strict=true) it fails. The default is V(true).
-          - DynamoDB has no snapshots, so that a backup of a table that is written to is of no single point in time.
+          - DynamoDB has no snapshots, so a backup of a table that is written to is not of a single point in time.
         type: bool
 """
 
@@ -633,7 +641,8 @@ options:
           - V(files) is a directory tree with links, owners, modes, times and extended attributes.
           - V(postgresql) is a PostgreSQL server (13 or newer), or some of its databases. It requires psycopg 3 and the
             client programs of PostgreSQL (C(pg_dump), not older than the server) on the host.
-          - V(command) is whatever has a program that dumps it to its standard output, and one that loads such a dump.
+          - V(command) is any application with a program that dumps its data to standard output, and one that loads such
+            a dump.
           - V(dynamodb) is a set of DynamoDB tables. It requires boto3 on the host.
           - V(ssm) is a set of parameters of AWS Systems Manager. It requires boto3 on the host.
         type: str
@@ -642,8 +651,7 @@ options:
       path:
         description:
           - Path of the document, database or directory on the host. Required, except for V(command), V(dynamodb),
-            V(postgresql) and V(ssm), which have none. Symbolic links in directories that other users can write to are
-            refused.
+            V(postgresql) and V(ssm). Symbolic links in directories that other users can write to are refused.
         type: path
       name:
         description:
@@ -701,8 +709,8 @@ options:
         type: int
       username:
         description:
-          - For V(postgresql), role to connect as. It must be permitted to read all tables and sequences, and all rows
-            of them; a backup that it cannot read is refused with the required C(GRANT).
+          - For V(postgresql), role to connect as. It must have the privileges to read all tables, their rows and all
+            sequences; otherwise, the backup is refused, and the message contains the required C(GRANT).
         type: str
       password:
         description:
@@ -722,8 +730,7 @@ options:
         type: str
         choices: [disable, allow, prefer, require, verify-ca, verify-full]
       sslrootcert:
-        description:
-          - For V(postgresql), path of the certificates of the authorities that may have signed that of the server.
+        description: For V(postgresql), path of a file with the certificates of trusted CAs.
         type: path
       sslcert:
         description: For V(postgresql), path of a client certificate.
@@ -733,7 +740,7 @@ options:
         type: path
       maintenance_database:
         description:
-          - For V(postgresql), the database to connect to for what concerns the whole server. The default is
+          - For V(postgresql), the database to connect to for queries about the whole server. The default is
             V(postgres).
         type: str
       tables:
@@ -766,8 +773,9 @@ options:
       jobs:
         description:
           - For V(postgresql), how many tables are read at the same time. The default is V(2). Databases smaller than 64
-            MiB are read one table at a time. A backup needs one or two connections more.
-          - For V(dynamodb), how many calls are made at the same time, to one table after another. The default is V(8).
+            MiB are read one table at a time. A backup needs one or two additional connections.
+          - For V(dynamodb), how many calls are made at the same time. Tables are read one after another. The default is
+            V(8).
           - For V(ssm), how many calls are made at the same time. The default is V(4).
         type: int
       bin:
@@ -779,26 +787,26 @@ options:
         description:
           - For V(command), the program that prints the content of the store, with its arguments, as a list. Required.
           - It is run as the user of the task and without a shell. It must exit with the status 0; a program that fails,
-            is killed or prints less than C(min_bytes) makes no backup.
+            is killed or prints less than C(min_bytes) produces no backup.
           - Its arguments are written to the manifest. Use C(environment) or C(stdin) for secrets.
         type: list
         elements: str
       verify:
         description:
-          - For V(command), a program that gets each dump on its standard input, and fails if the dump is not good. It
+          - For V(command), a program that reads a dump from its standard input, and fails if the dump is not usable. It
             is run for each backup, and before a restore changes anything.
         type: list
         elements: str
       fingerprint:
         description:
-          - For V(command), a program that prints something short that is different after each change of the content,
-            such as the position in a log of changes. As long as it prints the same, the content is not dumped.
+          - For V(command), a program that prints a short text that differs after each change of the content, such as
+            the position in a log of changes. As long as the text is the same, the content is not dumped.
         type: list
         elements: str
       ignore:
         description:
-          - For V(command), globs of whole lines of the dump that do not count as a change, such as dates in comments.
-            They are part of the backup.
+          - For V(command), globs that match whole lines of the dump, such as dates in comments. Differences in these
+            lines do not count as a change. The lines are part of the backup.
         type: list
         elements: str
       environment:
@@ -808,15 +816,17 @@ options:
             of the task.'
         type: dict
       stdin:
-        description: For V(command), what C(dump) and C(fingerprint) read from their standard input, such as a password.
+        description:
+          - For V(command), text that is passed to C(dump) and C(fingerprint) on their standard input, such as a
+            password.
         type: str
       timeout:
         description:
-          - For V(command), how long each program may run. A longer one is ended, and the task fails. The default is
-            V(24h).
+          - For V(command), maximum run time of each program. After it, the program is killed, and the task fails. The
+            default is V(24h).
         type: str
       min_bytes:
-        description: For V(command), the least size of a dump. The default is V(1).
+        description: For V(command), minimum size of a dump. The default is V(1).
         type: str
       restore:
         description:
@@ -830,19 +840,19 @@ options:
         elements: str
       swap:
         description:
-          - For V(command), a program that puts in place what C(restore) has prepared elsewhere, such as one that
-            exchanges two directories or renames a database.
+          - For V(command), a program that activates the data that C(restore) has prepared elsewhere, for example by
+            exchanging two directories or renaming a database.
         type: list
         elements: str
       discard:
-        description: For V(command), a program that removes what C(restore) has prepared, if C(swap) was not run.
+        description: For V(command), a program that removes the prepared data if C(swap) was not run.
         type: list
         elements: str
       prefix:
         description:
-          - For V(dynamodb) and V(ssm), what the names of the tables or parameters start with, such as V(shop_) or
-            V(/shop/). In a backup, they are named without it, so that they can be restored with another prefix. The
-            default is all of the region.
+          - For V(dynamodb) and V(ssm), prefix of the names of the tables or parameters, such as V(shop_) or V(/shop/).
+            In a backup, names do not contain it, so that they can be restored with another prefix. By default, the
+            store is all tables or parameters of the region.
         type: str
       with_secrets:
         description:
@@ -851,7 +861,9 @@ options:
             warns of secrets.
         type: bool
       region:
-        description: For V(dynamodb) and V(ssm), AWS region. The default is that of the environment or of the profile.
+        description:
+          - For V(dynamodb) and V(ssm), AWS or parameters of the region. The default is that of the environment or of
+            the profile.
         type: str
       endpoint_url:
         description: For V(dynamodb) and V(ssm), URL of the endpoint, if it is not one of Amazon's.
@@ -870,19 +882,19 @@ options:
         type: str
       throttle_timeout:
         description:
-          - For V(dynamodb) and V(ssm), how long calls are repeated while none succeeds, because they are throttled,
-            fail or get no response. The default is V(5m).
+          - For V(dynamodb) and V(ssm), how long to retry while no call succeeds because calls are throttled, fail or
+            get no response. The default is V(5m).
         type: str
       method:
         description:
           - For V(dynamodb), how tables are backed up. The default is V(export), which reads all items into the backup.
-          - V(native) has AWS make an on-demand backup of each table, and waits for it. The backup here only refers to
-            those (its C(kind) is V(reference)), and has the settings that AWS does not restore. It can't be compared
-            with the tables, so that C(max_age) is required. C(keep) removes the backups in AWS together with their
-            references.
-          - V(s3_export) has AWS export the tables to S3 from point-in-time recovery, which it does without consuming
-            read capacity, and waits for it. What S3 has is compared with the manifest of each export. The backup here
-            refers to them, as with V(native), and C(keep) removes their files.
+          - V(native) makes an on-demand backup of each table in AWS, and waits for it. The backup in the repository
+            only refers to it (its C(kind) is V(reference)), and contains the settings that AWS does not restore. It
+            can't be compared with the tables, so that C(max_age) is required. C(keep) removes the backups in AWS
+            together with their references.
+          - V(s3_export) exports the tables from point-in-time recovery to S3, which does not consume read capacity, and
+            waits for it. The files in S3 are compared with the manifest of each export. The backup in the repository
+            refers to the exports, as with V(native), and C(keep) removes their files.
         type: str
         choices: [export, native, s3_export]
       recovery_period:
@@ -899,7 +911,7 @@ options:
               - Name of the bucket. AWS must be allowed to write there with the credentials of the task. Required.
             type: str
           prefix:
-            description: What comes before the folder C(AWSDynamoDB) there.
+            description: Prefix of the folder C(AWSDynamoDB) in the bucket.
             type: str
           endpoint_url:
             description: URL of the endpoint of S3, if it is not one of Amazon's. It is needed for restores, too.
@@ -908,8 +920,8 @@ options:
         description:
           - For V(dynamodb) with C(method=s3_export), make incremental exports, and a full one if the last full one is
             older than this, such as V(7d). By default, each export is full.
-          - An incremental export covers at least 15 minutes. Of a table that was made anew, or whose earlier exports
-            are not complete, a full one is made.
+          - An incremental export covers at least 15 minutes. If a table was recreated, or its earlier exports are not
+            complete, its export is a full one.
         type: str
       max_read_units:
         description:
@@ -920,26 +932,27 @@ options:
         description:
           - For V(dynamodb), whether a backup reads all tables a second time, to find out whether they were written to
             while they were read. If so, the task warns, and with C(strict=true) it fails. The default is V(true).
-          - DynamoDB has no snapshots, so that a backup of a table that is written to is of no single point in time.
+          - DynamoDB has no snapshots, so a backup of a table that is written to is not of a single point in time.
         type: bool
       from_database:
         description:
-          - For V(postgresql), the database in the backup, to restore it to C(database). By default, each database is
+          - For V(postgresql), the database in the backup that is restored to C(database). By default, each database is
             restored to the one of the same name; if the backup has only one, it is restored to C(database).
         type: str
       disconnect:
         description:
           - For V(postgresql), whether to end all connections to a database at the moment when it is replaced. By
-            default, the restore is refused, and names them.
+            default, the restore is refused with a list of the connections.
           - Clients can connect again at once. What they write between the safety backup and that moment is lost.
         type: bool
       owner:
         description:
-          - For V(postgresql), who owns what is restored. The default is V(keep), the owners in the backup, with their
-            privileges and tablespaces; roles that the server lacks are named before anything is changed.
-          - With V(none), everything belongs to the role of C(username), without privileges of others, in the default
-            tablespace.
-          - With V(map), the roles in C(owner_map) take the place of others.
+          - For V(postgresql), the owner of restored objects. The default is V(keep), the owners in the backup, with
+            their privileges and tablespaces; if the server lacks a role, the restore is refused before anything is
+            changed.
+          - With V(none), all objects belong to the role of C(username), without privileges of other roles, in the
+            default tablespace.
+          - With V(map), roles are replaced according to C(owner_map).
           - The owner, privileges, settings and comment of an existing database itself are always kept.
         type: str
         choices: [keep, map, none]
@@ -968,7 +981,7 @@ options:
       restore_time:
         description:
           - For V(dynamodb) and a backup that was made with C(method=native), the time as of which AWS restores the
-            tables by point-in-time recovery, in ISO 8601. The backup says which tables, and with which settings. By
+            tables by point-in-time recovery, in ISO 8601. The tables and their settings are those of the backup. By
             default, the backups in AWS are restored.
         type: str
       overrides:
@@ -980,12 +993,12 @@ options:
       timeline:
         description:
           - For V(postgresql) with C(repository=pgbackrest), the timeline to follow. The default is the newest. When a
-            server was restored to an earlier moment, what it had written after that moment is on the timeline before.
+            server was restored to an earlier time, its later writes before that restore are on the previous timeline.
         type: int
       schema:
         description:
           - For V(postgresql) and single tables (C(only)), the schema that they are restored to. The default is their
-            own. Tables of the schema in use are neither changed nor locked, so that both can be compared.
+            own. Tables in the schema in use are neither changed nor locked, so that both can be compared.
           - With C(with_schema), missing tables are created there, and the schema itself if it does not exist. They
             bring along the types, functions, operators and sequences of their schema that they need, but no objects of
             extensions in that schema. Partitions become tables of their own. Foreign keys to tables that are not in
@@ -996,8 +1009,8 @@ options:
           - For V(postgresql) and single tables (C(only)), whether tables that do not exist, or have other columns than
             in the backup, are created as in the backup, with their sequences, indexes, constraints, triggers and
             privileges.
-          - What they refer to (types, functions, other tables) must exist. Tables on which views or foreign keys of
-            others depend are not recreated; these are named.
+          - The types, functions and tables that they refer to must exist. Tables on which views or foreign keys of
+            other tables depend are not recreated; the error names these.
         type: bool
   targets:
     description:
@@ -1014,7 +1027,8 @@ options:
           - V(files) is a directory tree with links, owners, modes, times and extended attributes.
           - V(postgresql) is a PostgreSQL server (13 or newer), or some of its databases. It requires psycopg 3 and the
             client programs of PostgreSQL (C(pg_dump), not older than the server) on the host.
-          - V(command) is whatever has a program that dumps it to its standard output, and one that loads such a dump.
+          - V(command) is any application with a program that dumps its data to standard output, and one that loads such
+            a dump.
           - V(dynamodb) is a set of DynamoDB tables. It requires boto3 on the host.
           - V(ssm) is a set of parameters of AWS Systems Manager. It requires boto3 on the host.
         type: str
@@ -1023,8 +1037,7 @@ options:
       path:
         description:
           - Path of the document, database or directory on the host. Required, except for V(command), V(dynamodb),
-            V(postgresql) and V(ssm), which have none. Symbolic links in directories that other users can write to are
-            refused.
+            V(postgresql) and V(ssm). Symbolic links in directories that other users can write to are refused.
         type: path
       name:
         description:
@@ -1082,8 +1095,8 @@ options:
         type: int
       username:
         description:
-          - For V(postgresql), role to connect as. It must be permitted to read all tables and sequences, and all rows
-            of them; a backup that it cannot read is refused with the required C(GRANT).
+          - For V(postgresql), role to connect as. It must have the privileges to read all tables, their rows and all
+            sequences; otherwise, the backup is refused, and the message contains the required C(GRANT).
         type: str
       password:
         description:
@@ -1103,8 +1116,7 @@ options:
         type: str
         choices: [disable, allow, prefer, require, verify-ca, verify-full]
       sslrootcert:
-        description:
-          - For V(postgresql), path of the certificates of the authorities that may have signed that of the server.
+        description: For V(postgresql), path of a file with the certificates of trusted CAs.
         type: path
       sslcert:
         description: For V(postgresql), path of a client certificate.
@@ -1114,7 +1126,7 @@ options:
         type: path
       maintenance_database:
         description:
-          - For V(postgresql), the database to connect to for what concerns the whole server. The default is
+          - For V(postgresql), the database to connect to for queries about the whole server. The default is
             V(postgres).
         type: str
       tables:
@@ -1147,8 +1159,9 @@ options:
       jobs:
         description:
           - For V(postgresql), how many tables are read at the same time. The default is V(2). Databases smaller than 64
-            MiB are read one table at a time. A backup needs one or two connections more.
-          - For V(dynamodb), how many calls are made at the same time, to one table after another. The default is V(8).
+            MiB are read one table at a time. A backup needs one or two additional connections.
+          - For V(dynamodb), how many calls are made at the same time. Tables are read one after another. The default is
+            V(8).
           - For V(ssm), how many calls are made at the same time. The default is V(4).
         type: int
       bin:
@@ -1160,26 +1173,26 @@ options:
         description:
           - For V(command), the program that prints the content of the store, with its arguments, as a list. Required.
           - It is run as the user of the task and without a shell. It must exit with the status 0; a program that fails,
-            is killed or prints less than C(min_bytes) makes no backup.
+            is killed or prints less than C(min_bytes) produces no backup.
           - Its arguments are written to the manifest. Use C(environment) or C(stdin) for secrets.
         type: list
         elements: str
       verify:
         description:
-          - For V(command), a program that gets each dump on its standard input, and fails if the dump is not good. It
+          - For V(command), a program that reads a dump from its standard input, and fails if the dump is not usable. It
             is run for each backup, and before a restore changes anything.
         type: list
         elements: str
       fingerprint:
         description:
-          - For V(command), a program that prints something short that is different after each change of the content,
-            such as the position in a log of changes. As long as it prints the same, the content is not dumped.
+          - For V(command), a program that prints a short text that differs after each change of the content, such as
+            the position in a log of changes. As long as the text is the same, the content is not dumped.
         type: list
         elements: str
       ignore:
         description:
-          - For V(command), globs of whole lines of the dump that do not count as a change, such as dates in comments.
-            They are part of the backup.
+          - For V(command), globs that match whole lines of the dump, such as dates in comments. Differences in these
+            lines do not count as a change. The lines are part of the backup.
         type: list
         elements: str
       environment:
@@ -1189,15 +1202,17 @@ options:
             of the task.'
         type: dict
       stdin:
-        description: For V(command), what C(dump) and C(fingerprint) read from their standard input, such as a password.
+        description:
+          - For V(command), text that is passed to C(dump) and C(fingerprint) on their standard input, such as a
+            password.
         type: str
       timeout:
         description:
-          - For V(command), how long each program may run. A longer one is ended, and the task fails. The default is
-            V(24h).
+          - For V(command), maximum run time of each program. After it, the program is killed, and the task fails. The
+            default is V(24h).
         type: str
       min_bytes:
-        description: For V(command), the least size of a dump. The default is V(1).
+        description: For V(command), minimum size of a dump. The default is V(1).
         type: str
       restore:
         description:
@@ -1211,19 +1226,19 @@ options:
         elements: str
       swap:
         description:
-          - For V(command), a program that puts in place what C(restore) has prepared elsewhere, such as one that
-            exchanges two directories or renames a database.
+          - For V(command), a program that activates the data that C(restore) has prepared elsewhere, for example by
+            exchanging two directories or renaming a database.
         type: list
         elements: str
       discard:
-        description: For V(command), a program that removes what C(restore) has prepared, if C(swap) was not run.
+        description: For V(command), a program that removes the prepared data if C(swap) was not run.
         type: list
         elements: str
       prefix:
         description:
-          - For V(dynamodb) and V(ssm), what the names of the tables or parameters start with, such as V(shop_) or
-            V(/shop/). In a backup, they are named without it, so that they can be restored with another prefix. The
-            default is all of the region.
+          - For V(dynamodb) and V(ssm), prefix of the names of the tables or parameters, such as V(shop_) or V(/shop/).
+            In a backup, names do not contain it, so that they can be restored with another prefix. By default, the
+            store is all tables or parameters of the region.
         type: str
       with_secrets:
         description:
@@ -1232,7 +1247,9 @@ options:
             warns of secrets.
         type: bool
       region:
-        description: For V(dynamodb) and V(ssm), AWS region. The default is that of the environment or of the profile.
+        description:
+          - For V(dynamodb) and V(ssm), AWS or parameters of the region. The default is that of the environment or of
+            the profile.
         type: str
       endpoint_url:
         description: For V(dynamodb) and V(ssm), URL of the endpoint, if it is not one of Amazon's.
@@ -1251,19 +1268,19 @@ options:
         type: str
       throttle_timeout:
         description:
-          - For V(dynamodb) and V(ssm), how long calls are repeated while none succeeds, because they are throttled,
-            fail or get no response. The default is V(5m).
+          - For V(dynamodb) and V(ssm), how long to retry while no call succeeds because calls are throttled, fail or
+            get no response. The default is V(5m).
         type: str
       method:
         description:
           - For V(dynamodb), how tables are backed up. The default is V(export), which reads all items into the backup.
-          - V(native) has AWS make an on-demand backup of each table, and waits for it. The backup here only refers to
-            those (its C(kind) is V(reference)), and has the settings that AWS does not restore. It can't be compared
-            with the tables, so that C(max_age) is required. C(keep) removes the backups in AWS together with their
-            references.
-          - V(s3_export) has AWS export the tables to S3 from point-in-time recovery, which it does without consuming
-            read capacity, and waits for it. What S3 has is compared with the manifest of each export. The backup here
-            refers to them, as with V(native), and C(keep) removes their files.
+          - V(native) makes an on-demand backup of each table in AWS, and waits for it. The backup in the repository
+            only refers to it (its C(kind) is V(reference)), and contains the settings that AWS does not restore. It
+            can't be compared with the tables, so that C(max_age) is required. C(keep) removes the backups in AWS
+            together with their references.
+          - V(s3_export) exports the tables from point-in-time recovery to S3, which does not consume read capacity, and
+            waits for it. The files in S3 are compared with the manifest of each export. The backup in the repository
+            refers to the exports, as with V(native), and C(keep) removes their files.
         type: str
         choices: [export, native, s3_export]
       recovery_period:
@@ -1280,7 +1297,7 @@ options:
               - Name of the bucket. AWS must be allowed to write there with the credentials of the task. Required.
             type: str
           prefix:
-            description: What comes before the folder C(AWSDynamoDB) there.
+            description: Prefix of the folder C(AWSDynamoDB) in the bucket.
             type: str
           endpoint_url:
             description: URL of the endpoint of S3, if it is not one of Amazon's. It is needed for restores, too.
@@ -1289,8 +1306,8 @@ options:
         description:
           - For V(dynamodb) with C(method=s3_export), make incremental exports, and a full one if the last full one is
             older than this, such as V(7d). By default, each export is full.
-          - An incremental export covers at least 15 minutes. Of a table that was made anew, or whose earlier exports
-            are not complete, a full one is made.
+          - An incremental export covers at least 15 minutes. If a table was recreated, or its earlier exports are not
+            complete, its export is a full one.
         type: str
       max_read_units:
         description:
@@ -1301,26 +1318,27 @@ options:
         description:
           - For V(dynamodb), whether a backup reads all tables a second time, to find out whether they were written to
             while they were read. If so, the task warns, and with C(strict=true) it fails. The default is V(true).
-          - DynamoDB has no snapshots, so that a backup of a table that is written to is of no single point in time.
+          - DynamoDB has no snapshots, so a backup of a table that is written to is not of a single point in time.
         type: bool
       from_database:
         description:
-          - For V(postgresql), the database in the backup, to restore it to C(database). By default, each database is
+          - For V(postgresql), the database in the backup that is restored to C(database). By default, each database is
             restored to the one of the same name; if the backup has only one, it is restored to C(database).
         type: str
       disconnect:
         description:
           - For V(postgresql), whether to end all connections to a database at the moment when it is replaced. By
-            default, the restore is refused, and names them.
+            default, the restore is refused with a list of the connections.
           - Clients can connect again at once. What they write between the safety backup and that moment is lost.
         type: bool
       owner:
         description:
-          - For V(postgresql), who owns what is restored. The default is V(keep), the owners in the backup, with their
-            privileges and tablespaces; roles that the server lacks are named before anything is changed.
-          - With V(none), everything belongs to the role of C(username), without privileges of others, in the default
-            tablespace.
-          - With V(map), the roles in C(owner_map) take the place of others.
+          - For V(postgresql), the owner of restored objects. The default is V(keep), the owners in the backup, with
+            their privileges and tablespaces; if the server lacks a role, the restore is refused before anything is
+            changed.
+          - With V(none), all objects belong to the role of C(username), without privileges of other roles, in the
+            default tablespace.
+          - With V(map), roles are replaced according to C(owner_map).
           - The owner, privileges, settings and comment of an existing database itself are always kept.
         type: str
         choices: [keep, map, none]
@@ -1349,7 +1367,7 @@ options:
       restore_time:
         description:
           - For V(dynamodb) and a backup that was made with C(method=native), the time as of which AWS restores the
-            tables by point-in-time recovery, in ISO 8601. The backup says which tables, and with which settings. By
+            tables by point-in-time recovery, in ISO 8601. The tables and their settings are those of the backup. By
             default, the backups in AWS are restored.
         type: str
       overrides:
@@ -1361,12 +1379,12 @@ options:
       timeline:
         description:
           - For V(postgresql) with C(repository=pgbackrest), the timeline to follow. The default is the newest. When a
-            server was restored to an earlier moment, what it had written after that moment is on the timeline before.
+            server was restored to an earlier time, its later writes before that restore are on the previous timeline.
         type: int
       schema:
         description:
           - For V(postgresql) and single tables (C(only)), the schema that they are restored to. The default is their
-            own. Tables of the schema in use are neither changed nor locked, so that both can be compared.
+            own. Tables in the schema in use are neither changed nor locked, so that both can be compared.
           - With C(with_schema), missing tables are created there, and the schema itself if it does not exist. They
             bring along the types, functions, operators and sequences of their schema that they need, but no objects of
             extensions in that schema. Partitions become tables of their own. Foreign keys to tables that are not in
@@ -1377,7 +1395,7 @@ options:
           - For V(postgresql) and single tables (C(only)), whether tables that do not exist, or have other columns than
             in the backup, are created as in the backup, with their sequences, indexes, constraints, triggers and
             privileges.
-          - What they refer to (types, functions, other tables) must exist. Tables on which views or foreign keys of
-            others depend are not recreated; these are named.
+          - The types, functions and tables that they refer to must exist. Tables on which views or foreign keys of
+            other tables depend are not recreated; the error names these.
         type: bool
 """

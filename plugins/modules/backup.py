@@ -209,7 +209,7 @@ backup:
   description:
     - The newest good backup after the task. In check mode, if a backup would be made, RV(backup.id), RV(backup.path)
       and RV(backup.created) are V(none).
-    - Of an encrypted backup that this task has not written, the content is unknown. RV(backup.bytes),
+    - The content of an encrypted backup that this task has not written is unknown. RV(backup.bytes),
       RV(backup.content_digest), RV(backup.host), RV(backup.tags) and RV(backup.sources) are V(none) then.
   type: dict
   returned: success
@@ -224,8 +224,8 @@ backup:
       sample: /var/backups/day2/hawkfish/20250630T120000Z-3f2a9c1b
     kind:
       description: >-
-        V(backup); V(reference) for one whose data AWS keeps (C(method) of a DynamoDB source); or V(safety) for data
-        that a restore replaced.
+        V(backup); V(reference) if AWS keeps the data (C(method) of a DynamoDB source); or V(safety) for data that a
+        restore replaced.
       type: str
       sample: backup
     created:
@@ -252,7 +252,7 @@ backup:
     origin:
       description:
         - For an encrypted backup, V(this_host) if its seal proves that this host has written it, otherwise V(unproven).
-          Everybody who knows a recipient can encrypt, so that encryption does not prove who wrote a backup.
+          Anyone who knows a recipient can encrypt, so encryption does not prove who wrote a backup.
       type: str
       sample: this_host
     content_digest:
@@ -312,8 +312,8 @@ backup:
               sample: 1250
         references:
           description:
-            - Of a backup whose data AWS keeps, what it refers to, one for each table.
-            - Of a table with incremental exports, these follow the full one.
+            - If AWS keeps the data of the backup, the backup or export in AWS of each table.
+            - Incremental exports of a table follow the full one.
           type: list
           elements: dict
           returned: if C(kind) is V(reference)
@@ -331,7 +331,7 @@ backup:
               type: str
               sample: arn:aws:dynamodb:eu-central-1:123456789012:table/hostfactory_machines
             table_id:
-              description: Identifier of the table, which another table of the same name would not have.
+              description: Identifier of the table, which distinguishes it from later tables of the same name.
               type: str
               sample: 8a1f0b6e-4c0e-4a53-9a53-0f6b9d1c2e3f
             arn:
@@ -339,11 +339,11 @@ backup:
               type: str
               sample: arn:aws:dynamodb:eu-central-1:123456789012:table/hostfactory_machines/backup/01751284800000-3f2a9c1b
             label:
-              description: Its name in AWS. Of an export, its address in S3.
+              description: Its name in AWS. For an export, its address in S3.
               type: str
               sample: day2-20250630T120000Z-3f2a9c1b
             created:
-              description: Time at which AWS made it. Of an incremental export, the time that its data is of.
+              description: Time at which AWS made it. For an incremental export, the time of its data.
               type: str
               sample: "2025-06-30T12:00:00.120000Z"
             bytes:
@@ -355,7 +355,7 @@ backup:
               type: int
               sample: 1250
             since:
-              description: Time from which an incremental export has what was written. V(none) for others.
+              description: Start of the time range that an incremental export covers. V(none) for others.
               type: str
               sample: "2025-06-29T12:00:00Z"
 reason:
@@ -433,7 +433,7 @@ copies:
   returned: success or failure
   contains:
     repository:
-      description: The repository that has the copy.
+      description: Repository of the copy.
       type: str
       sample: s3://hawkfish-backups/day2
     path:

@@ -12,13 +12,13 @@ version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Ensures that a repository has verified copies of the backups in another one. Each copy has the same ID and the same
-    bytes, so it can be listed, verified and restored like the original. With O(to.encrypt_to), backups that are not
-    encrypted are encrypted on the way. These copies have IDs of their own.
-  - Each file is compared with C(SHA256SUMS) when it is read, and again after it was read back from where it was copied
-    to. A copy is published completely or not at all. What an interrupted copy has completed is not copied again.
-  - If the copies exist, nothing is written and the task reports no change. A backup that was removed from O(from) stays
-    in O(to).
+  - Ensures that a repository contains verified copies of the backups in another one. Each copy has the same ID and the
+    same bytes, so it can be listed, verified and restored like the original. With O(to.encrypt_to), backups that are
+    not encrypted are encrypted while they are copied. These copies have other IDs.
+  - Each file is compared with C(SHA256SUMS) when it is read, and again when the copy is read back. A copy is published
+    completely or not at all. Files that an interrupted run has copied are not copied again.
+  - If the copies exist, nothing is written and the task reports no change. A backup that was removed from O(from) is
+    kept in O(to).
   - To copy each backup as soon as it has been made, use O(day2.ops.backup#module:copy_to).
 extends_documentation_fragment:
   - day2.ops.attributes
@@ -36,7 +36,7 @@ options:
       - Which backups to copy. V(newest) is the newest good backup, V(all) are all good backups, and an ID is that
         backup.
       - A damaged backup is not copied. The task names it and the next good backup.
-      - A backup that only refers to what AWS keeps cannot be copied. With V(all), it is left out with a warning.
+      - A backup that only refers to data in AWS cannot be copied. With V(all), it is left out with a warning.
     type: str
     default: newest
   take_over:
@@ -97,7 +97,7 @@ copied:
   returned: success
   contains:
     id:
-      description: ID of the copy. It is null in check mode if the copy would be encrypted on the way.
+      description: ID of the copy. It is null in check mode if the copy would be encrypted.
       type: str
       sample: 20250630T120000Z-3f2a9c1b
     path:

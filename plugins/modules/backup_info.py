@@ -188,12 +188,12 @@ sets:
           type: bool
           sample: true
         repositories:
-          description: What each repository has.
+          description: Copies by repository.
           type: list
           elements: dict
           contains:
             repository:
-              description: Where the repository is.
+              description: Address of the repository.
               type: str
               sample: s3://hawkfish-backups/day2
             offsite:
@@ -229,7 +229,7 @@ sets:
         - Backups of the set, newest first, as documented for M(day2.ops.backup). Each also has
           RV(sets[].backups[].age_s), RV(sets[].backups[].good), RV(sets[].backups[].problems),
           RV(sets[].backups[].verified), RV(sets[].backups[].verified_read) and RV(sets[].backups[].reasons).
-        - Of an encrypted backup, C(bytes), C(content_digest), C(host), C(tags) and C(sources) are V(none) unless an
+        - For an encrypted backup, C(bytes), C(content_digest), C(host), C(tags) and C(sources) are V(none) unless an
           identity is given that can decrypt it.
       type: list
       elements: dict
@@ -257,8 +257,8 @@ sets:
           sample: "2025-06-30T12:00:03Z"
         verified_read:
           description:
-            - V(content) if the content was compared then, V(stored) if only the stored bytes were, as the backup is
-              encrypted and no identity was given.
+            - V(content) if this verification compared the content, V(stored) if it only compared the stored bytes,
+              because the backup is encrypted and no identity was given.
           type: str
           sample: content
         reasons:
@@ -317,7 +317,8 @@ evidence:
       elements: str
       sample: [/var/backups/day2]
 at:
-  description: When this run began, in UTC. Backups that it has verified have it as RV(sets[].backups[].verified), too.
+  description: Time at which this run began, in UTC. It is also the value of RV(sets[].backups[].verified) of backups
+    that this run has verified.
   type: str
   returned: success
   sample: "2025-06-30T14:05:09.123456Z"

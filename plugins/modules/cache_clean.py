@@ -14,13 +14,13 @@ author:
 description:
   - Removes the keys of a Redis (or Valkey) server whose names match a pattern and that meet all conditions.
   - Keys are looked up page by page (C(SCAN)) with a pause after each page, and their memory is freed in the background
-    (C(UNLINK)), so that other clients are served meanwhile.
+    (C(UNLINK)), so that the server can serve other clients in between.
   - In a cluster, the keys of all primaries are removed. Connect to any of its servers.
-  - A key that a client writes meanwhile may or may not be found. Whether a key meets the conditions and its removal are
-    one step.
+  - A key that a client writes during the run may or may not be found. The conditions of a key are checked and the key
+    is removed in one atomic step.
   - Check mode fails if the server would refuse to remove a key, for example because of the user's rights or because it
-    accepts no writes. The server tells this when C(UNLINK) is queued in a transaction, which is then discarded. If the
-    user may not use C(MULTI) and C(PING), keys are only counted.
+    accepts no writes. To determine this, C(UNLINK) is queued in a transaction, which is then discarded. If the user has
+    no permission for C(MULTI) and C(PING), keys are only counted.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.verb
@@ -39,11 +39,11 @@ options:
   idle:
     description:
       - Remove only keys that no client has used for this time, such as V(7d).
-      - This requires a server with C(maxmemory) and a policy that ends in C(-lru). Other servers do not record it, or share
-        values between keys, whose idle time would be wrong.
+      - This requires a server with C(maxmemory) and a policy that ends in C(-lru). Other servers do not record idle
+        times, or share values between keys, which makes idle times wrong.
     type: str
   allow_all:
-    description: Whether O(pattern) may match all keys, as V(*) and V(?*) do.
+    description: Whether O(pattern) may match all keys, such as V(*) and V(?*).
     type: bool
     default: false
   time_limit:
@@ -100,17 +100,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 matched:
-  description: How many keys matched the pattern. Redis can return a key more than once, so this is about the number.
+  description: Number of keys that matched the pattern. It is approximate, as Redis can return a key more than once.
   type: int
   returned: success, and if the task failed after it had removed keys
   sample: 120
 removed:
-  description: How many keys were removed. In check mode, about how many would be removed.
+  description: Number of keys that were removed. In check mode, approximate number of keys that would be removed.
   type: int
   returned: success, and if the task failed after it had removed keys
   sample: 100
 stopped:
-  description: V(time_limit) if the task stopped before it had seen all keys, otherwise null.
+  description: V(time_limit) if the task stopped before it had examined all keys, otherwise null.
   type: str
   returned: success
   sample: null
@@ -125,7 +125,8 @@ memory_after:
   returned: success
   sample: 524288
 bytes_freed:
-  description: The difference, which clients influence too. 0 in check mode. The process may keep the memory for later.
+  description: The difference. Other clients influence it. 0 in check mode. The process of the server may keep the
+    memory for later use.
   type: int
   returned: success
   sample: 524288

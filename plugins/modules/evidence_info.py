@@ -14,9 +14,9 @@ author:
 description:
   - With O(day2.ops.backup#module:evidence), each backup, copy, full verification, restore and drill adds a line to the journal
     of the host (C(/var/lib/day2/state/evidence/journal.jsonl)). Each line has the digest of the line before it, and the last line is anchored
-    in the repositories. This module verifies that no line was changed, removed or put in.
-  - The journal belongs to the user of the task. Run as root (C(become)) to verify that of scheduled jobs.
-  - C(docs/EVIDENCE.md) of the collection says what is found and what is not.
+    in the repositories. This module verifies that no line was changed, removed or inserted.
+  - The journal belongs to the user of the task. Run as root (C(become)) to verify the journal of scheduled jobs.
+  - C(docs/EVIDENCE.md) of the collection describes which changes are detected and which are not.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.evidence.repositories
@@ -34,8 +34,8 @@ attributes:
 options:
   ended:
     description:
-      - IDs of earlier journals of this host that are known to have ended, for example because the host was set up anew. An anchor of
-        another journal that is not listed here means that the journal was replaced.
+      - IDs of earlier journals of this host that are known to have ended, for example because the host was reinstalled.
+        An anchor of another journal that is not listed here means that the journal was replaced.
     type: list
     elements: str
   since:
@@ -48,7 +48,7 @@ options:
     type: str
   verb:
     description:
-      - List and export only entries of this kind. V(begun), V(cut) and V(torn) are those of the journal itself.
+      - List and export only entries of this kind. V(begun), V(cut) and V(torn) are entries about the journal itself.
     type: str
     choices: [backup, copy, restore, verification, drill, begun, cut, torn]
   limit:
@@ -65,8 +65,8 @@ options:
         required: true
       format:
         description:
-          - V(json) has everything, with the state of the chain. V(csv) is a table with the most important columns, in which text that a
-            spreadsheet would take for a formula begins with an apostrophe.
+          - V(json) contains everything, including the state of the chain. V(csv) is a table of the most important
+            columns, in which text that a spreadsheet would interpret as a formula begins with an apostrophe.
         type: str
         choices: [csv, json]
         default: json
@@ -104,7 +104,7 @@ EXAMPLES = r"""
 RETURN = r"""
 chain:
   description:
-    - V(intact) if each line fits the line before it, and a repository has an anchor that the journal agrees with.
+    - V(intact) if each line matches the line before it, and a repository contains an anchor that matches the journal.
     - V(broken) if a line or an anchor contradicts it.
     - V(unproven) if no anchor was found, not all could be read, or there is no journal.
   type: str
@@ -120,9 +120,9 @@ problem:
       type: int
       sample: 17
     why:
-      description: What is wrong, as a sentence.
+      description: Description of the contradiction, as a sentence.
       type: str
-      sample: "Line 18 does not have the digest of line 17: one of them was changed, or put in."
+      sample: "Line 18 does not have the digest of line 17: one of them was changed or inserted."
 head:
   description: The last line. V(none) if there is no journal.
   type: dict
@@ -150,7 +150,7 @@ path:
   returned: always
   sample: /var/lib/day2/state/evidence/journal.jsonl
 anchors:
-  description: For each repository and journal, the newest anchor that agrees, and the newest that does not.
+  description: For each repository and journal, the newest anchor that matches, and the newest one that does not.
   type: list
   elements: dict
   returned: always
@@ -176,7 +176,8 @@ anchors:
       type: str
       sample: "2025-06-30T12:00:00Z"
     matches:
-      description: Whether the journal has that line. V(none) if it was cut off, as a later line says, or the journal is in O(ended).
+      description: Whether the journal contains that line. V(none) if it was cut off according to a later line, or if
+        the journal is in O(ended).
       type: bool
       sample: true
 count:
@@ -185,7 +186,7 @@ count:
   returned: always
   sample: 96
 entries:
-  description: The newest of them, newest first. C(docs/EVIDENCE.md) has all keys.
+  description: The newest of these entries, newest first. C(docs/EVIDENCE.md) documents all keys.
   type: list
   elements: dict
   returned: always
@@ -195,7 +196,7 @@ entries:
       type: int
       sample: 1234
     time:
-      description: When it was written.
+      description: Time of the entry.
       type: str
       sample: "2025-06-30T12:00:00Z"
     host:
@@ -203,7 +204,7 @@ entries:
       type: str
       sample: hawkfish1
     event:
-      description: What was recorded, one of the choices of O(verb).
+      description: Kind of the entry, one of the choices of O(verb).
       type: str
       sample: backup
     set:
@@ -211,7 +212,7 @@ entries:
       type: str
       sample: hawkfish
     verdict:
-      description: V(ok), V(unchanged), V(failed) or V(stopped); of a drill, V(pass), V(fail) or V(inconclusive).
+      description: V(ok), V(unchanged), V(failed) or V(stopped); for a drill, V(pass), V(fail) or V(inconclusive).
       type: str
       sample: ok
     backup:

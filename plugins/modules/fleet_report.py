@@ -12,15 +12,16 @@ version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Writes a static page, C(index.html), without scripts, that can be mailed, archived and opened offline. It shows what needs attention
-    first, with the commands that help, and for each backup set the age of its newest good backup, copies, sizes, the last full
-    verification, drills and the runs of the last 90 days.
+  - Writes a static page, C(index.html), without scripts, that can be mailed, archived and opened offline. It first
+    shows what needs attention, with the commands that help, then for each backup set the age of its newest good backup,
+    copies, sizes, the last full verification, drills and the runs of the last 90 days.
   - The same verdicts are in C(fleet.json), C(fleet.csv) and C(fleet.prom) (for the textfile collector of node_exporter). C(limits)
     has files with the names of hosts, which the commands of the page name.
   - Usually used through the role P(day2.ops.fleet_report#role), which asks the hosts.
   - "A set is I(failing) if it is known not to meet an objective, I(unknown) if its host has missed three reports or if something was
     not proven in time, and otherwise I(meeting)."
-  - It runs on the controller. C(history.json) in O(dest) remembers what hosts that do not answer reported last, and 90 days of sizes and runs.
+  - It runs on the controller. C(history.json) in O(dest) stores the last reports of hosts that do not answer, and the
+    sizes and runs of 90 days.
   - With more than 750 backup sets, each group of hosts has a page of its own.
 extends_documentation_fragment:
   - day2.ops.attributes
@@ -41,7 +42,7 @@ options:
     type: path
     required: true
   hosts:
-    description: All hosts of the fleet, also those that did not answer.
+    description: All hosts of the fleet, including those that did not answer.
     type: list
     elements: dict
     required: true
@@ -103,7 +104,7 @@ options:
     elements: str
     default: [inventory]
   command:
-    description: How the report is made, for its last line.
+    description: Command that makes the report. The last line of the page shows it.
     type: str
     default: ansible-playbook day2.ops.fleet_report
   next_due:

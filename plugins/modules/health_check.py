@@ -96,12 +96,12 @@ options:
     default: critical
   notify:
     description:
-      - Where messages are sent when checks fail, and when none fails any more. Without it, no messages are sent.
+      - Channels for messages when checks fail, and when they have recovered. Without it, no messages are sent.
       - A failure is a status that O(fail_on) names (with V(never), V(critical) and V(unknown)) of a check that is not quiet. While
         all such checks are quiet, no message is sent.
-      - All messages are sent at the same time, and given up after 20 seconds. A message that was not sent is a warning, and is
-        tried again in the next run. Nothing is sent in check mode.
-      - What was sent is recorded on the host, in the state directory of the user.
+      - All messages are sent in parallel, with a timeout of 20 seconds. If a message was not sent, the task warns, and
+        the next run tries again. Nothing is sent in check mode.
+      - Sent messages are recorded on the host, in the state directory of the user.
     type: list
     elements: dict
     default: []
@@ -130,7 +130,7 @@ options:
         type: dict
         default: {}
       ca:
-        description: File on the host with the certificates of CAs that are trusted. The default is those of the system.
+        description: File on the host with the certificates of trusted CAs. The default is that of the system.
         type: path
       url:
         description: For V(webhook), the URL.
@@ -157,7 +157,7 @@ options:
         choices: [starttls, implicit, none]
         default: starttls
       user:
-        description: For V(mail), the user who logs in.
+        description: For V(mail), the user to log in as.
         type: str
       password:
         description: For V(mail), the password.
@@ -176,7 +176,7 @@ options:
         type: list
         elements: str
   notify_as:
-    description: What messages call these checks. Runs on a host with the same name share the record of what was sent.
+    description: Name of these checks in messages. Runs on a host with the same name share the record of sent messages.
     type: str
     default: health checks
 seealso:

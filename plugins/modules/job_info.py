@@ -12,8 +12,8 @@ version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Returns how the jobs of the role P(day2.ops.schedule#role) ended last, and which of them need attention. Only one small
-    file is read.
+  - Returns the results of the last runs of the jobs of the role P(day2.ops.schedule#role), and the jobs that need
+    attention. Only one small file is read.
   - The task does not fail if a job needs attention, but its result says so (RV(ok), RV(findings)).
 extends_documentation_fragment:
   - day2.ops.attributes
@@ -33,8 +33,8 @@ options:
     description:
       - File on the controller with a copy of the summary, which the host has pushed somewhere (as the variable
         C(schedule_push_command) of P(day2.ops.schedule#role) does). The host is then not contacted.
-      - The task fails if the file does not exist. As a host that is silent is only noticed by jobs that are late, it is a
-        finding if no job of O(expected) has a time.
+      - The task fails if the file does not exist. A silent host is only noticed if a job is late, so it is a finding if
+        no job in O(expected) has a time.
     type: path
 seealso:
   - module: day2.ops.health_info

@@ -12,14 +12,14 @@ version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Ensures that the record of a subject, such as a customer, is in a state. The way there consists of the transitions that
-    the machine allows. If there is no way, the message says which states can be reached.
-  - State, history and the status of services are written in one transaction, if the state is still what it was when the way
-    was determined.
+  - Ensures that the record of a subject, such as a customer, is in a state. The path to it consists of transitions that
+    the machine allows. If no path exists, the message lists the states that can be reached.
+  - State, history and the status of services are written in one transaction, if the state has not changed since the
+    path was determined.
   - If a transition has hooks, use the role C(day2.ops.lifecycle), which runs the steps of this module and the hooks between
     them.
-  - No safety backup is made. The history has the former states, but not the former values of columns that a transition
-    sets.
+  - No safety backup is made. The history contains the former states, but not the former values of columns that a
+    transition sets.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.attributes.verb
@@ -29,45 +29,45 @@ options:
     description: The value of the key of one record.
     type: str
   subjects:
-    description: The values of the keys of several records. Those that are refused do not stop the others.
+    description: The values of the keys of several records. If some are refused, the others are still moved.
     type: list
     elements: str
   state:
-    description: The state in which the subjects are to be.
+    description: The desired state of the subjects.
     type: str
   record:
-    description: With O(subject), the columns of a record that does not exist yet. It is registered, if this is set.
+    description: With O(subject), the columns of a new record. If the record does not exist, it is registered.
     type: dict
   reason:
     description: Reason, for the history. Some transitions require it.
     type: str
   via:
-    description: V(shortest) takes the shortest way, of equally long ones that which is listed first. V(direct) refuses
-      more than one transition.
+    description: V(shortest) takes the shortest path; if several are equally short, the one that is listed first.
+      V(direct) allows one transition only.
     type: str
     choices: [shortest, direct]
     default: shortest
   step:
     description:
-      - V(ensure) does everything at once, if no transition on the way has hooks.
-      - V(plan) only reads, and returns the way.
-      - 'V(begin), V(commit), V(fail), V(repeat) and V(finish) are the steps of one O(transition) with hooks, as the role
-        takes them.'
+      - V(ensure) runs all transitions, if none on the path has hooks.
+      - V(plan) only reads, and returns the path.
+      - 'V(begin), V(commit), V(fail), V(repeat) and V(finish) are the steps of one O(transition) with hooks, which the
+        role runs.'
     type: str
     choices: [ensure, plan, begin, commit, fail, repeat, finish]
     default: ensure
   transition:
-    description: With such a O(step), the name of the transition.
+    description: Name of the transition, for these values of O(step).
     type: str
   token:
-    description: With such a O(step), text that only this run has. It tells this run from others.
+    description: Text that identifies this run, for these values of O(step).
     type: str
   take_over_after:
     description: After this time, a transition that another run has begun and not ended is taken over.
     type: str
     default: 1h
   actor:
-    description: Who does it, for the history.
+    description: User or program that makes the change, for the history.
     type: str
     default: ansible
   batch_size:
@@ -118,12 +118,12 @@ refused:
       type: str
       sample: closed can't become active. closed is final.
 state:
-  description: The state before, or null for a new subject.
+  description: The previous state, or null for a new subject.
   type: str
   returned: with O(subject)
   sample: active
 path:
-  description: The transitions on the way.
+  description: The transitions on the path.
   type: list
   elements: dict
   returned: with O(subject)

@@ -12,7 +12,7 @@ version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Counts the records in each state, and lists the transitions that are under way. With O(subject), also returns its history
+  - Counts the records in each state, and lists the transitions in progress. With O(subject), also returns its history
     and its services.
 extends_documentation_fragment:
   - day2.ops.attributes
@@ -48,7 +48,7 @@ unknown_states:
   returned: success
   sample: {}
 attempts:
-  description: Transitions that are under way, were interrupted, or whose hook after the commit failed.
+  description: Transitions that are in progress or were interrupted, or whose hook after the commit failed.
   type: list
   elements: dict
   returned: success
@@ -83,7 +83,7 @@ state:
   returned: with O(subject)
   sample: suspended
 history:
-  description: What happened to the subject, oldest first.
+  description: Events of the subject, oldest first.
   type: list
   elements: dict
   returned: with O(subject)
@@ -101,7 +101,7 @@ history:
       type: str
       sample: suspend
     from_state:
-      description: The state before, or null for a new subject.
+      description: The previous state, or null for a new subject.
       type: str
       sample: active
     to_state:
@@ -109,7 +109,7 @@ history:
       type: str
       sample: suspended
     outcome:
-      description: V(done), V(failed) if the state stayed, or V(after_failed) if the hook after the commit failed.
+      description: V(done), V(failed) if the state was kept, or V(after_failed) if the hook after the commit failed.
       type: str
       sample: done
     reason:
@@ -117,7 +117,7 @@ history:
       type: str
       sample: unpaid
     actor:
-      description: Who did it.
+      description: User or program that made the change.
       type: str
       sample: ansible
 services:

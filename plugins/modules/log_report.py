@@ -15,7 +15,7 @@ description:
   - Reads logs, including rotated and compressed ones (C(.gz), C(.zst), C(.xz)), in one pass and in bounded memory, and
     returns the number of operations, their durations, and the number of errors.
   - A line is an error if its level is one of O(error_levels), its status is O(error_status) or higher, or it has an
-    error code. Codes that stand for success, such as V(00000), are not errors.
+    error code. Codes that mean success, such as V(00000), are not errors.
   - Percentiles are nearest ranks, within 1 % of the exact value. Counts, means and maxima are exact.
   - A warning is issued if most lines have no readable time, have no known level, status or error code, or do not match
     O(format), as the report would otherwise look like that of a quiet log.
@@ -167,7 +167,7 @@ options:
     default: 10
   counts:
     description:
-      - Counts of records, each with a name of its own. At most 500 groups of each are distinguished. The others are
+      - Counts of records. Their names must be unique. At most 500 groups of each are distinguished. The others are
         combined as V((other\)).
       - Like O(where), O(newest) and O(export), this requires O(source) or O(format=json). Records outside the window are
         not counted.
@@ -203,7 +203,7 @@ options:
         type: str
         required: true
       at_least:
-        description: The number from which on the task fails.
+        description: Smallest number that fails the task.
         type: int
         required: true
       per_group:
@@ -221,9 +221,9 @@ options:
     default: []
   export:
     description:
-      - File that the records in the window that meet O(where) are written to, as JSON lines with all of their fields. Only
-        its owner can read it. Its directory must exist, and others must not be able to write to it.
-      - A file that has the same records is left as it is. Nothing is written if a log cannot be read.
+      - File to which the records in the window that meet O(where) are written, as JSON lines with all of their fields.
+        Only its owner can read it. Its directory must exist, and other users must not be able to write to it.
+      - A file that already contains the same records is not changed. Nothing is written if a log cannot be read.
     type: path
   show_unparsable:
     description: Return the beginnings of the first unreadable lines. They may contain secrets.

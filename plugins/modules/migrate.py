@@ -96,11 +96,12 @@ options:
         would lose a record that they refer to, if records would refer to records that do not exist (or, in PostgreSQL,
         to records of a later batch), or if the target has triggers that may change or refuse the records. Unique
         indexes on some rows, on expressions or computed columns, or with collations, and exclusion constraints, are
-        tried on a temporary copy of the table. Check mode warns of what cannot be foreseen, such as unique indexes that need functions
-        or collations of the application (SQLite) or a temporary table that the role may not create (PostgreSQL), and
-        triggers that run dynamic SQL, other functions, or code in a language other than SQL and PL/pgSQL. Their effects
-        are only known when the records are written. In the tables of an application (O(target_tables=existing)), unique
-        values can always move, the order of the records does not matter, and triggers do not fire.
+        tried on a temporary copy of the table. Check mode warns of conditions that cannot be checked beforehand, such
+        as unique indexes that need functions or collations of the application (SQLite) or a temporary table that the
+        role may not create (PostgreSQL), and triggers that run dynamic SQL, other functions, or code in a language
+        other than SQL and PL/pgSQL. Their effects are only known when the records are written. In the tables of an
+        application (O(target_tables=existing)), unique values can always move, the order of the records does not
+        matter, and triggers do not fire.
     type: str
     choices: [fail, merge, replace]
     default: fail
@@ -146,11 +147,11 @@ options:
         below the newest applied one are errors. Versions that have been applied everywhere can be removed from the
         list.
       - A database that has tables is backed up first, see O(safety_backup), and O(state=reverted) then restores it
-        completely. For PostgreSQL, this requires what M(day2.ops.restore) requires of the user to replace a database
-        (read all of it, C(CREATEDB), the privileges of its owner), the programs C(pg_dump) and C(pg_restore), and that
-        no other schema of the database is in use. Otherwise, a warning names what is missing, and O(state=reverted)
-        restores only the records of O(target.schema), as long as their columns are there.
-      - To replace a database of PostgreSQL, O(state=reverted) requires that nobody is connected to it.
+        completely. For PostgreSQL, this requires the same privileges as replacing a database with M(day2.ops.restore)
+        (to read all of it, C(CREATEDB), and those of its owner), the programs C(pg_dump) and C(pg_restore), and that no
+        other schema of the database is in use. Otherwise, a warning lists the missing requirements, and
+        O(state=reverted) restores only the records of O(target.schema), as long as their columns exist.
+      - To replace a PostgreSQL database, O(state=reverted) requires that it has no connections.
     type: list
     elements: dict
     suboptions:
@@ -213,7 +214,7 @@ options:
     type: str
   grace:
     description:
-      - How long the data of removed backups stays in S3 and through rclone, for reads that have begun. The default is
+      - How long to keep the data of removed backups in S3 and through rclone, for reads that have begun. The default is
         V(24h).
     type: str
   lock_timeout:
@@ -458,8 +459,8 @@ schema:
       sample: []
     safety_backup:
       description:
-        - What the safety backup contains, V(database) if it is all of the database, V(tables) if it is the records of
-          the schema.
+        - Content of the safety backup, V(database) if it is the whole database, V(tables) if it is the records of the
+          schema.
         - V(null) if none is made.
       type: str
       sample: database

@@ -49,7 +49,7 @@ options:
     type: str
   grace:
     description:
-      - How long the data of removed backups stays in S3 and through rclone, for reads that have begun. The default is
+      - How long to keep the data of removed backups in S3 and through rclone, for reads that have begun. The default is
         V(24h).
     type: str
   name:

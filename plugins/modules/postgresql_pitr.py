@@ -12,13 +12,13 @@ version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Sets up pgBackRest for a PostgreSQL server on this host. Writes its configuration, creates the stanza, has the server
-    archive its WAL, checks that a segment arrives in the repository, and makes the first base backup.
-  - M(day2.ops.restore) with O(day2.ops.restore#module:repository=pgbackrest) then restores the server as it was at a
-    moment, M(day2.ops.backup_info) returns the moments that can be restored, and the check C(postgresql_archive) of
-    M(day2.ops.health_check) monitors the archive. Further base backups are made by
-    timers, which the role P(day2.ops.postgresql_pitr#role) sets up.
-  - If C(archive_mode) has to be enabled, the server must be restarted. The module never restarts it. It returns
+  - Sets up pgBackRest for a PostgreSQL server on this host. Writes its configuration, creates the stanza, configures
+    the server to archive its WAL, checks that a segment arrives in the repository, and makes the first base backup.
+  - M(day2.ops.restore) with O(day2.ops.restore#module:repository=pgbackrest) then restores the server to a point in
+    time, M(day2.ops.backup_info) returns the range of times that can be restored, and the check C(postgresql_archive)
+    of M(day2.ops.health_check) monitors the archive. Further base backups are made by timers, which the role
+    P(day2.ops.postgresql_pitr#role) sets up.
+  - If C(archive_mode) must be enabled, the server must be restarted. The module never restarts it. It returns
     RV(restart_needed); run it again after the restart.
   - A server that already archives elsewhere (C(archive_command) or C(archive_library)) is refused, and so is a standby.
   - Programs are run as the owner of the data directory. The module requires pgBackRest 2.39 or later and C(psql), and
@@ -60,7 +60,7 @@ options:
         a vault as well. Nothing can be restored without it.
     type: str
   keep_full:
-    description: Number of full backups to keep. Older ones are removed with the WAL that only they need.
+    description: Number of full backups to keep. Older ones are removed, together with WAL that is no longer needed.
     type: int
     default: 2
   keep_diff:
@@ -72,25 +72,26 @@ options:
     default: 2
   archive_timeout:
     description:
-      - Maximum time after which written WAL is archived even if its segment is not full. This is how much can be lost
-        with the server. V(0s) waits until a segment is full.
+      - Maximum time after which written WAL is archived even if its segment is not full. This is the maximum loss of
+        data if the server is lost. V(0s) waits until a segment is full.
     type: str
     default: 1m
   check_timeout:
     description:
-      - Maximum time for a segment to arrive in the repository. It is checked whenever something is changed, and if the
-        server has not archived anything yet or has failed to.
+      - Maximum time for a segment to arrive in the repository. This is checked whenever the module changes something,
+        and if the server has not archived anything yet or its last attempt failed.
     type: str
     default: 1m
   first_backup:
-    description: Whether to make a full backup if there is none. No moment can be restored without one.
+    description: Whether to make a full backup if none exists. Without one, nothing can be restored.
     type: bool
     default: true
   settings:
     description: More options of pgBackRest, such as C(repo1-s3-key-type).
     type: dict
   secrets:
-    description: More options of pgBackRest whose values are secret, such as C(repo1-azure-key). O(settings) must not have them.
+    description: More options of pgBackRest whose values are secret, such as C(repo1-azure-key). O(settings) must not
+      contain them.
     type: dict
   config:
     description:
@@ -157,12 +158,12 @@ restart_needed:
   returned: success
   sample: [archive_mode]
 pitr:
-  description: What the archive contains.
+  description: Content of the archive.
   type: dict
   returned: success
   contains:
     earliest:
-      description: First moment that can be restored. V(none) if there is no good backup.
+      description: Earliest time that can be restored. V(none) if there is no good backup.
       type: str
       sample: "2025-06-29T01:00:12Z"
     latest:

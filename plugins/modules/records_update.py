@@ -16,10 +16,10 @@ description:
   - First all selected records are read and their new values are determined, outside of any transaction. Then a safety
     backup is made, and each batch is written in one transaction (of DynamoDB, each item by itself; a document as a
     whole).
-  - A record that its application has written meanwhile is never overwritten. It is read again, and updated if it still
-    meets O(where), up to O(retries) times.
-  - A batch that fails does not stop the others. The task fails in the end, and lists the failed batches.
-  - A run that was interrupted can be repeated. Records that are already as they should be are unchanged.
+  - A record that its application has written in the meantime is never overwritten. It is read again, and updated if it
+    still meets O(where), up to O(retries) times.
+  - A batch that fails does not stop the others. The task fails at the end, and lists the failed batches.
+  - A run that was interrupted can be repeated. Records that already have their new values are unchanged.
   - To restore the records from the safety backup, use M(day2.ops.migrate) with O(day2.ops.migrate#module:state=reverted) and
     the same O(store) as its target, O(repository) and O(name).
 extends_documentation_fragment:
@@ -40,7 +40,7 @@ options:
   set:
     description:
       - Fields and their new values. Tables must have these columns, and documents get fields that they lack. The key
-        can't be set. A name with a dot is that of a field, not of a member.
+        can't be set. A name with a dot is the name of a field, not the path of a member.
       - The result and its diff show the values. Set C(no_log) on the task if they are secret.
       - Values are constants. For columns of times, text in ISO 8601 is a time. A time such as the current one
         differs in each run, so set it in a play only once.
@@ -51,8 +51,8 @@ options:
         in any order, as JSON lines to its standard output. No shell is involved.
       - 'Values that JSON lacks are mappings with one key, such as C({"$time": "2025-06-30T10:00:00Z"}) and
         C({"$bytes": "AAE="}).'
-      - It runs in check mode, too, and more than once for a record that was written meanwhile. So it must have no side
-        effects, and a second run must leave its own results unchanged.
+      - It also runs in check mode, and more than once for a record that was written in the meantime. It must therefore
+        be idempotent and have no side effects.
     type: list
     elements: str
   batch_size:
@@ -68,7 +68,7 @@ options:
     type: str
     default: 1m
   retries:
-    description: How often a record (or a document) that was written meanwhile is read and updated again.
+    description: How often a record (or a document) that was written in the meantime is read and updated again.
     type: int
     default: 3
   max_errors:
@@ -111,7 +111,7 @@ options:
     type: str
   grace:
     description:
-      - How long the data of removed backups stays in S3 and through rclone, for reads that have begun. The default is
+      - How long to keep the data of removed backups in S3 and through rclone, for reads that have begun. The default is
         V(24h).
     type: str
   lock_timeout:
@@ -153,7 +153,7 @@ updated:
   returned: always, unless nothing could be read
   sample: 100
 unchanged:
-  description: Number of records that already were as they should be.
+  description: Number of records that already had their new values.
   type: int
   returned: always, unless nothing could be read
   sample: 20
@@ -163,17 +163,17 @@ not_tried:
   returned: always, unless nothing could be read
   sample: 0
 gone:
-  description: Number of records that were removed meanwhile, or no longer meet O(where).
+  description: Number of records that were removed in the meantime, or no longer meet O(where).
   type: int
   returned: always, unless nothing could be read
   sample: 0
 conflicts:
-  description: Number of records that were not updated because they were written again and again.
+  description: Number of records that were not updated because other programs kept writing to them.
   type: int
   returned: always, unless nothing could be read
   sample: 0
 retried:
-  description: Number of records that were updated again because they had been written meanwhile.
+  description: Number of records that were updated again because they had been written in the meantime.
   type: int
   returned: always, unless nothing could be read
   sample: 1
@@ -201,7 +201,7 @@ errors:
       type: int
       sample: 100
     error:
-      description: What happened.
+      description: Description of the error.
       type: str
       sample: the command returned 99 of 100 records
 success_rate:

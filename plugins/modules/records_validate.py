@@ -81,7 +81,7 @@ errors:
       type: raw
       sample: template-web
     path:
-      description: Where in the record the error is, as a JSON pointer. It is empty for the record itself.
+      description: Location of the error in the record, as a JSON pointer. It is empty for the record itself.
       type: str
       sample: /cpus
     keyword:
@@ -89,7 +89,7 @@ errors:
       type: str
       sample: minimum
     message:
-      description: What is wrong.
+      description: Description of the error.
       type: str
       sample: 0 is less than 1
 msg:

@@ -17,21 +17,23 @@ description:
     replaced in one atomic step. If anything fails, the target remains as it was.
   - SQLite databases are restored while applications have them open. Open connections see the restored data.
   - A database of PostgreSQL is restored into a new one beside it, which is compared with the backup and takes its place
-    by a rename. The server needs space for both. Connections to a database that is replaced are refused by name unless
-    O(target.disconnect) is set; replication slots, subscriptions and prepared transactions always are. An existing
-    database keeps its owner, privileges, settings and comment. Whatever the server lacks (roles, extensions,
-    tablespaces, locales, privileges) is named at once. Roles themselves are not restored; the backup contains the
-    statements that create them in C(globals.sql). Subscriptions are not restored either, and a warning names them. The
-    databases C(postgres) and C(template1) are not replaced.
+    by a rename. The server needs space for both. If a database to be replaced has connections, the restore is refused
+    and lists them, unless O(target.disconnect) is set; if it has replication slots, subscriptions or prepared
+    transactions, it is always refused. An existing database keeps its owner, privileges, settings and comment. All
+    missing prerequisites of the server (roles, extensions, tablespaces, locales, privileges) are reported at once.
+    Roles themselves are not restored; the backup contains the statements that create them in C(globals.sql).
+    Subscriptions are not restored either, and a warning names them. The databases C(postgres) and C(template1) are not
+    replaced.
   - A target that already equals the backup is not changed, and the task reports no change.
-  - With O(repository=pgbackrest), a whole PostgreSQL server is restored to a point in time (O(at)) from what
-    M(day2.ops.postgresql_pitr) has archived. O(name) is then the name of the stanza, and O(repository) can be
-    C(pgbackrest:FILE) with a configuration file. The server is restored into a new O(target.data_directory) and started
-    there on O(target.port), with its socket in O(target.host) (C(/var/run/postgresql) by default). It archives nothing,
-    and accepts connections through its socket only. The moment is compared with the range of the archive first. Without
-    O(at), everything that is archived is restored. A server in use is never replaced. To put back a database, back it
-    up from the copy with M(day2.ops.backup) and restore that. On another host, this requires pgBackRest, PostgreSQL of
-    the same major version, and a copy of the configuration file of the stanza; the end of the range is unknown there.
+  - With O(repository=pgbackrest), a whole PostgreSQL server is restored to a point in time (O(at)) from the archive of
+    M(day2.ops.postgresql_pitr). O(name) is then the name of the stanza, and O(repository) can be C(pgbackrest:FILE)
+    with a configuration file. The server is restored into a new O(target.data_directory) and started there on
+    O(target.port), with its socket in O(target.host) (C(/var/run/postgresql) by default). It archives nothing, and
+    accepts connections through its socket only. The moment is compared with the range of the archive first. Without
+    O(at), everything that is archived is restored. A server in use is never replaced. To restore a single database,
+    back it up from the copy with M(day2.ops.backup) and restore that backup. On another host, this requires pgBackRest,
+    PostgreSQL of the same major version, and a copy of the configuration file of the stanza; the end of the range is
+    unknown there.
   - In a restored directory tree, entries of the backup replace entries of the same name, whatever their type. Entries
     that O(target.include) and O(target.exclude) do not select are retained. If such an entry is in the way of an entry
     of the backup, the task fails, in check mode as well. Sockets are retained unless they are in the way of an entry of
@@ -86,12 +88,12 @@ options:
     description:
       - Restore only these collections (tables or top-level keys) or, for files, only these paths or globs. Everything
         else remains unchanged.
-      - For PostgreSQL, the rows of these tables of one database (C(table), C(schema.table) or
-        C(database.schema.table)) are replaced in one transaction. The tables must exist with the same columns, unless
-        O(target.with_schema) is set. Triggers do not fire, and sequences are advanced but never set back. Dangling
-        references are counted and refused. Until the safety backup is made, others can read these tables, but not write
-        to them. Event triggers that the role can't disable, and which fire, are named in a warning. Check mode creates
-        temporary tables, which event triggers of others may refuse.
+      - For PostgreSQL, the rows of these tables of one database (C(table), C(schema.table) or C(database.schema.table))
+        are replaced in one transaction. The tables must exist with the same columns, unless O(target.with_schema) is
+        set. Triggers do not fire, and sequences are advanced but never set back. Dangling references are counted and
+        refused. Until the safety backup is made, other sessions can read these tables, but not write to them. A warning
+        names event triggers that fire because the role can't disable them. Check mode creates temporary tables, which
+        event triggers of other roles may refuse.
     type: list
     elements: str
   on_existing:

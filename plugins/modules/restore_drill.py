@@ -12,19 +12,20 @@ version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Restores a backup as M(day2.ops.restore) does, but into a scratch place that did not exist before and that is removed
-    afterwards. The store in use is never changed, and neither it nor the repository is locked. Documents, SQLite databases and
-    files are restored into a directory, PostgreSQL into a database of the drill, tables of DynamoDB and parameters of AWS under a
-    prefix of the drill (O(targets)). Of a dump of a program, only its content is proven; a probe can load it.
+  - Restores a backup as M(day2.ops.restore) does, but to a new scratch location that is removed afterwards. The store
+    in use is never changed, and neither it nor the repository is locked. Documents, SQLite databases and files are
+    restored into a directory, PostgreSQL into a database of the drill, tables of DynamoDB and parameters of AWS under a
+    prefix of the drill (O(targets)). For a dump of a program, only its content is verified; a probe can load it.
   - With O(repository=pgbackrest), a server of M(day2.ops.postgresql_pitr) is restored to a moment between two transactions. The
     copy must have the first one, and not the second one.
-  - What was restored is compared with the backup. SQLite databases are checked in full, with their foreign keys, and
-    opened by a writer. Databases of PostgreSQL have the same digests, valid indexes and no sequence that is behind its
-    column. Of trees, owners and modes are compared as far as the user can set them. Of tables that AWS has restored from its own
-    backups, keys and settings are compared and all items are read, but their content cannot be compared. Then O(probe) is run.
-  - The verdict is V(pass), V(fail) (the backup cannot be restored, or the restored data is not as it should be), or
-    V(inconclusive) (the drill was not possible, for example because of missing space or a missing program, which says
-    nothing about the backup). The task fails with V(fail), and unless O(fail_on=fail) with V(inconclusive).
+  - The restored data is compared with the backup. SQLite databases are checked in full, with their foreign keys, and
+    opened by a writer. PostgreSQL databases must have the same digests, valid indexes, and no sequence that is behind
+    its column. Owners and modes of trees are compared as far as the user can set them. For tables that AWS has restored
+    from its own backups, keys and settings are compared and all items are read, but their content cannot be compared.
+    Then O(probe) is run.
+  - The verdict is V(pass), V(fail) (the backup cannot be restored, or the restored data is wrong), or V(inconclusive)
+    (the drill was not possible, for example because of missing space or a missing program, which says nothing about the
+    backup). The task fails with V(fail), and unless O(fail_on=fail) with V(inconclusive).
   - Each stage is timed. Their sum is a lower bound of the recovery time, as a real recovery also needs a host, and people.
   - A drill that was killed leaves its scratch directory. The next one with the same O(scratch) removes it. It recognizes
     the directory by a mark that only this host and user could have made for it.
@@ -53,7 +54,7 @@ attributes:
       - Nothing remains that was changed.
 options:
   name:
-    description: Backup set of which a backup is drilled.
+    description: Backup set to drill.
     type: str
     required: true
   backup:
@@ -63,8 +64,9 @@ options:
     default: latest
   which:
     description:
-      - V(newest) drills the newest good backup, V(sample) another one each day, so that all get their turn.
-      - The one of a day is determined by the date (UTC), the host and the set. The result reports its place (C(drill.which)).
+      - V(newest) drills the newest good backup, V(sample) another one each day, so that each is drilled in turn.
+      - The backup of a day is determined by the date (UTC), the host and the set. The result contains its position
+        (C(drill.which)).
     type: str
     choices: [newest, sample]
     default: newest
@@ -77,20 +79,21 @@ options:
     elements: str
   scratch:
     description:
-      - An existing directory, in which the drill makes a private one of its own (mode V(0700)). It needs space for the whole
+      - An existing directory, in which the drill creates a private one (mode V(0700)). It needs space for the whole
         backup, and twice that of SQLite databases. The default is C(TMPDIR) or C(/var/tmp).
       - With O(repository=pgbackrest), the user of the server must be able to enter it (mode V(0711), for example). If the task
         runs as root, the directory of the drill has this mode as well, and contains a private one of that user.
-      - It must not lie inside the store that the backup is of or inside the repository, whatever links and mounts lead
-        there, and other users must not be able to replace what is in it, or the directory itself.
+      - It must not be inside the repository or the source of the backup (through links and mounts either), and other
+        users must not be able to replace it or its content.
     type: path
   targets:
     description:
-      - For PostgreSQL, DynamoDB and parameters of AWS, how to reach the servers in which backups are restored. The drill only uses names
-        of its own there, C(day2_drill_) and 16 hexadecimal digits, for a database of PostgreSQL for each one of the backup, and as the
-        prefix of tables and parameters. All of these are removed at the end. Others are not changed, and cannot be named here.
-      - This requires the rights to create and remove them, puts load on the server, and costs money in AWS. Use another server or
-        account than those of the application if this matters.
+      - For PostgreSQL, DynamoDB and parameters of AWS, how to reach the servers in which backups are restored. The
+        drill only uses names that consist of C(day2_drill_) and 16 hexadecimal digits there, one for each PostgreSQL
+        database in the backup, and as the prefix of tables and parameters. All of these are removed at the end. Other
+        databases, tables and parameters are never changed.
+      - This requires the rights to create and remove them, puts load on the server, and costs money in AWS. If this
+        matters, use a different server or account than the application.
     type: list
     elements: dict
     suboptions:
@@ -125,7 +128,7 @@ options:
         type: str
         choices: [disable, allow, prefer, require, verify-ca, verify-full]
       sslrootcert:
-        description: File with certificates of authorities.
+        description: File with the certificates of trusted CAs.
         type: path
       sslcert:
         description: File with the certificate of the client.
@@ -134,7 +137,7 @@ options:
         description: File with the key of the client.
         type: path
       maintenance_database:
-        description: Database that is connected to in order to create and drop others. The default is V(postgres).
+        description: Database to connect to in order to create and drop databases. The default is V(postgres).
         type: str
       bin:
         description: Directory of the client programs of PostgreSQL.
@@ -149,7 +152,8 @@ options:
         description: For AWS, the URL of the service, if it is not one of Amazon's.
         type: str
       s3_endpoint_url:
-        description: For DynamoDB, the URL of the S3 that exports (C(method=s3_export)) are in, if it is not one of Amazon's.
+        description: For DynamoDB, the URL of the S3 endpoint of exports (C(method=s3_export)), if it is not one of
+          Amazon's.
         type: str
       profile:
         description: For AWS, a profile in the configuration of the user.
@@ -173,7 +177,7 @@ options:
         description: For DynamoDB, how many units of read capacity the comparison may consume per second.
         type: int
       owner:
-        description: Who owns what is restored, as in O(day2.ops.restore#module:target.owner).
+        description: Owner of restored objects, as in O(day2.ops.restore#module:target.owner).
         type: str
         choices: [keep, map, none]
       owner_map:
@@ -186,15 +190,15 @@ options:
   probe:
     description:
       - A command (a list of its words), or a list of health checks as M(day2.ops.health_check) takes them, that must
-        succeed with what was restored.
-      - In the words, and in the options of checks, C({path}) is where it was restored to. Of a backup of several stores, this is a
-        directory, and C({path.NAME}) is the store C(NAME).
-      - Of PostgreSQL, C({dsn}) is the address of the database without its password, and C({database}) its name. Of several
-        databases, these are C({dsn.NAME}) and C({database.NAME}), with their names in the backup. Of DynamoDB and parameters of AWS,
-        C({prefix}) is the prefix.
+        succeed with the restored data.
+      - In the words, and in the options of checks, C({path}) is the path of the restored data. For a backup of several
+        stores, this is a directory, and C({path.NAME}) is the path of the store C(NAME).
+      - For PostgreSQL, C({dsn}) is the address of the database without its password, and C({database}) its name. For
+        several databases, these are C({dsn.NAME}) and C({database.NAME}), with their names in the backup. For DynamoDB
+        and parameters of AWS, C({prefix}) is the prefix.
       - A backup of type C(command) is unpacked to the file C(dump) in the directory C({path}). The probe can load it.
-      - Commands have the same in C(DAY2_DRILL_PATH), C(DAY2_DRILL_PATH_NAME), C(DAY2_DRILL_DSN) and so on.
-      - A command that cannot be found, and a check that is V(unknown), are inconclusive.
+      - Commands get the same values in C(DAY2_DRILL_PATH), C(DAY2_DRILL_PATH_NAME), C(DAY2_DRILL_DSN) and so on.
+      - If a command cannot be found or a check is V(unknown), the drill is inconclusive.
     type: list
     elements: raw
   probe_timeout:
@@ -203,7 +207,7 @@ options:
     default: 5m
   canary:
     description:
-      - Where the data has a time that is written before each backup. Its age shows what a recovery would lose.
+      - Location of a time in the data that is written before each backup. Its age shows how much a recovery would lose.
     type: dict
     suboptions:
       store:
@@ -234,8 +238,8 @@ options:
     default: fail
   negative:
     description:
-      - Drill the drill. The backup is read with one bit of its largest file changed. The verdict is V(pass) only if the restore
-        finds that. Nothing in the repository is changed.
+      - Test the drill itself. The backup is read with one bit of its largest file changed. The verdict is V(pass) only
+        if the restore detects this. Nothing in the repository is changed.
     type: bool
     default: false
   fail_on:
@@ -302,7 +306,7 @@ drill:
       type: str
       sample: "2025-06-30T12:00:00Z"
     path:
-      description: The scratch directory, which does not exist any more. In check mode, where it would be.
+      description: The scratch directory, which no longer exists. In check mode, the path that it would have.
       type: str
       sample: /var/tmp/day2-drill-jczg8nbe
     which:
@@ -323,8 +327,8 @@ drill:
       sample: {"restore": 41.2, "verify": 12.9, "probe": 0.4}
     one_stream:
       description:
-        - Steps whose times are together that of C(restore). The backup is looked for, and its data is read, decrypted and written at
-          once.
+        - Steps that are timed together as C(restore). The backup is located, and its data is read, decrypted and
+          written in one stream.
       type: list
       elements: str
       sample: [fetch, decrypt, restore]
@@ -333,24 +337,26 @@ drill:
       type: float
       sample: 54.5
     rpo_s:
-      description: Age of the canary in seconds at the end of the drill, if the newest backup was drilled. A recovery would lose what was written since.
+      description: Age of the canary in seconds at the end of the drill, if the newest backup was drilled. A recovery
+        would lose later writes.
       type: float
       sample: 1804.2
     canary:
-      description: The time in the canary, and C(behind_s), how many seconds before the backup that was. V(none) without O(canary).
+      description: The time in the canary, and C(behind_s), the number of seconds from it to the backup. V(none) without
+        O(canary).
       type: dict
       sample: {"written": "2025-06-30T11:59:58Z", "behind_s": 2.0}
     checks:
-      description: What was checked and found to be right.
+      description: Checks that have succeeded.
       type: list
       elements: str
       sample: ["what was restored equals the backup", "hawkfish.db: no foreign key is dangling"]
     reason:
-      description: Why it has not passed.
+      description: Reason why the drill has not passed.
       type: str
       sample: "Backup 20250630T120000Z-3f2a9c1b is damaged: data/hawkfish.db.zst: it is missing, or not a regular file."
     next:
-      description: What to do about it.
+      description: What to do next.
       type: str
       sample: Restore an older backup by hand (restore with backup=ID), and find out why this one cannot be restored.
 msg:
@@ -387,7 +393,7 @@ evidence:
       elements: str
       sample: [/var/backups/day2]
 duration_s:
-  description: Duration of the task on the host in seconds, with the removal of what was restored.
+  description: Duration of the task on the host in seconds, including the removal of the restored data.
   type: float
   returned: always, unless the arguments are wrong
   sample: 55.1

@@ -12,10 +12,10 @@ version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Writes a JSON file if it still has the content that the playbook has read. The comparison and the write are one step on the
-    host. Of several runs that have read the same state, one writes it, and the others fail.
-  - The playbooks C(day2.ops.recover) and C(day2.ops.upgrade) keep with it how far they are, so that a run that was
-    stopped can be continued, and that two runs on one host do not undo each other's work.
+  - Writes a JSON file if it still has the content that the playbook has read. The comparison and the write are one step
+    on the host. If several runs have read the same state, only one of them writes it, and the others fail.
+  - The playbooks C(day2.ops.recover) and C(day2.ops.upgrade) use it to record their progress, so that a stopped run can
+    be continued, and two runs on one host do not undo each other's work.
   - The file gets the mode V(0600). Missing directories are created with the mode V(0700).
 extends_documentation_fragment:
   - day2.ops.attributes
@@ -37,13 +37,14 @@ options:
     required: true
   state:
     description:
-      - The new content. It must contain something that only this run has, such as the time at which it began. Runs that write the
-        same are not told apart.
+      - The new content. It must contain something that identifies this run, such as the time at which it began. Runs
+        that write the same content cannot be distinguished.
     type: dict
     required: true
   replaces:
     description:
-      - The content that the file must have, in Base64, as M(ansible.builtin.slurp) and the result of this module (RV(content)) have it.
+      - The content that the file must have, in Base64, as returned by M(ansible.builtin.slurp) and by this module
+        (RV(content)).
       - With an empty string, the file must not exist, or must be empty.
     type: str
     required: true
@@ -72,7 +73,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 content:
-  description: The content of the file in Base64. If the task failed because it had changed, what it had instead.
+  description: The content of the file in Base64. If the task failed because the file had changed, the changed content.
   type: str
   returned: success, or if the file has changed
   sample: ewogICAgInN0ZXAiOiAiYmVnaW4iCn0K

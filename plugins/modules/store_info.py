@@ -14,11 +14,12 @@ author:
 description:
   - Lists the databases and collections of a store with the numbers of records, sizes and free space, and the indexes
     that are unused, invalid or missing.
-  - Each figure has its source in C(sources). A figure that could not be determined is V(none), never 0, and C(unknown)
-    has the reason. C(estimated) lists the figures that are estimates.
-  - Figures are read one after the other, so that applications can write in between, and need not be of one moment.
-  - Nothing of the store is written. An SQLite database whose application was killed in a transaction is refused, as its
-    journal has to be rolled back first.
+  - C(sources) contains the source of each figure. A figure that could not be determined is V(none), never 0, and
+    C(unknown) contains the reason. C(estimated) lists the figures that are estimates.
+  - Figures are read one after the other. Applications can write in between, so they may not be of a single point in
+    time.
+  - The store is never written to. An SQLite database whose application was killed in a transaction is refused, as its
+    journal must be rolled back first.
 extends_documentation_fragment:
   - day2.ops.attributes
   - day2.ops.migration.store_info
@@ -38,7 +39,7 @@ attributes:
 options:
   deep:
     description:
-      - Whether to read all data for figures that the store does not know by itself.
+      - Whether to read all data for figures that the store does not maintain itself.
       - For SQLite, these are the free space within pages, and the sizes of tables and indexes (C(dbstat)). For PostgreSQL, the
         records are counted, and free space (C(pgstattuple_approx)) and the density of indexes (C(pgstatindex)) are measured
         if the extension C(pgstattuple) is installed. For DynamoDB, the items are counted, which consumes read capacity.
@@ -47,8 +48,9 @@ options:
     default: false
   history:
     description:
-      - File on the host in which the sizes of each run are recorded, for RV(growth). It is for this store only.
-      - It keeps one entry for each hour of the last two days, and one for each earlier day.
+      - File on the host in which the sizes of each run are recorded, for RV(growth). Use a separate file for each
+        store.
+      - It contains one entry for each hour of the last two days, and one for each earlier day.
     type: path
   growth_over:
     description: RV(growth) is the difference from the newest entry that is at least this old, or else from the oldest.
@@ -293,7 +295,7 @@ indexes:
       type: int
       sample: 12
     leaf_density:
-      description: For B-trees of PostgreSQL, how full its leaf pages are in percent. New indexes have 90.
+      description: For B-trees of PostgreSQL, density of the leaf pages in percent. New indexes have 90.
       type: float
       sample: 89.5
     method:
@@ -305,19 +307,20 @@ indexes:
       type: bool
       sample: true
     ready:
-      description: For PostgreSQL, whether writers maintain it. An index that is ready, but not valid, costs time without use.
+      description: For PostgreSQL, whether writers maintain it. An index that is ready, but not valid, only slows down
+        writes.
       type: bool
       sample: true
 unused_indexes:
   description:
     - Names of the indexes that no query has used on this server since RV(statistics_since), without those that ensure uniqueness.
-    - The uses on standbys are counted there.
+    - Each standby counts its own uses.
   type: list
   elements: str
   returned: success
   sample: []
 invalid_indexes:
-  description: Names of the indexes that an interrupted C(CREATE INDEX CONCURRENTLY) or C(REINDEX CONCURRENTLY) has left.
+  description: Names of indexes left by an interrupted C(CREATE INDEX CONCURRENTLY) or C(REINDEX CONCURRENTLY).
   type: list
   elements: str
   returned: success
@@ -342,16 +345,16 @@ foreign_keys_without_index:
       type: str
       sample: users
 growth:
-  description: With O(history), by how much the store has grown.
+  description: With O(history), the growth of the store.
   type: dict
   returned: success
   contains:
     since:
-      description: Time of the entry that it is compared with.
+      description: Time of the entry with which the store is compared.
       type: str
       sample: "2025-06-23T12:00:00Z"
     seconds:
-      description: How long ago that was.
+      description: Seconds since that time.
       type: int
       sample: 604800
     bytes:
@@ -359,7 +362,7 @@ growth:
       type: int
       sample: 81920
 sources:
-  description: Where each figure is from. Databases, collections and indexes have the same three members.
+  description: Source of each figure. Databases, collections and indexes have the same three members.
   type: dict
   returned: success
   sample: {"bytes": "page_count times page_size"}
