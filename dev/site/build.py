@@ -90,7 +90,8 @@ def main() -> None:
     ]
     first = LINK.sub(lambda found: f"docs/{found[0]}" if not found[1].startswith("http") else found[0], first)
     (source / "index.md").write_text(first + "\n" + "\n".join(trees), encoding="utf-8")
-    shutil.copy(Path(__file__).with_name("conf.py"), source)
+    for name in ("conf.py", "narrow.css"):
+        shutil.copy(Path(__file__).with_name(name), source)
     (source / "reference").mkdir()
     reference = [
         "antsibull-docs",

@@ -52,6 +52,7 @@ html_theme_options = {
         "antsibull-attribute-support-full": "#71d471",
     },
 }
+html_static_path = html_css_files = ["narrow.css"]
 myst_heading_anchors = 4
 copybutton_prompt_text = "$ "
 nitpicky = True

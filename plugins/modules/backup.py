@@ -12,8 +12,7 @@ version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Ensures that a backup set contains a verified backup of the current data of one or more JSON, SQLite or files
-    stores.
+  - Ensures that a backup set contains a verified backup of the current data of one or more stores.
   - The copy is consistent even if other processes write to the store. Before it is published, it is read back from
     disk, decompressed and compared. It is published completely or not at all.
   - If the data equals the newest good backup, nothing is written and the task reports no change. The newest backup is
