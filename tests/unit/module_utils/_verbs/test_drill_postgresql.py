@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._core import host_state
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import InvalidRequest
 from ansible_collections.day2.ops.plugins.module_utils._core.specs import check as check_arguments
+from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster import restore_plan
 from ansible_collections.day2.ops.plugins.module_utils._verbs.drill import drill, notes
 from tests.unit.module_utils._verbs.test_drill import Killed, Lab
 
@@ -197,6 +198,19 @@ def test_sequences_that_are_behind(shop: Lab, server: Server) -> None:
     assert "public.product_id_seq continues with 51, but public.product.id has 51" in told["reason"]
     accepted = shop.drill(targets=[server.options], integrity="warn")
     assert (accepted["drill"]["verdict"], len(accepted["warnings"])) == ("pass", 1)
+
+
+def test_an_index_that_is_not_valid(shop: Lab, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    look = restore_plan.invalid_indexes
+
+    def spoiled(of_server: Any, database: str) -> list[str]:
+        index = "'product_pkey'::regclass"
+        server.execute(database, f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = {index}")
+        return look(of_server, database)
+
+    monkeypatch.setattr(restore_plan, "invalid_indexes", spoiled)
+    told = shop.drill(targets=[server.options])["drill"]
+    assert (told["verdict"], "index public.product_pkey (invalid)" in told["reason"]) == ("fail", True), told
 
 
 def test_what_the_server_lacks_proves_nothing(shop: Lab, server: Server) -> None:
