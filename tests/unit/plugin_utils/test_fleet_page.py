@@ -88,6 +88,25 @@ def test_nothing_is_loaded_and_nothing_runs() -> None:
     assert 'href="data:,"' in page
 
 
+def test_the_page_answers_in_order() -> None:
+    """How old it is, how bad it is, what to do first, whether tonight is unusual, each set, and what nobody knows."""
+    page = pages(judged(large_fleet(30, 40)))[INDEX]
+    sections = ["attention", "h-days", *(f"{state}-sets" for state in ("failing", "unknown", "meeting"))]
+    sections += ["silent", "never", "disks", "events", "how"]
+    marks = ["out of date.", "<h1>", *(f' id="{one}"' for one in sections)]
+    assert sorted(marks, key=page.index) == marks
+    card = re.findall("<dt>([^<]+)", page.partition("<article")[2].partition("</article>")[0])
+    told = "Newest good backup, Last drill, Copies, Size of all backups, Read back, and health, 90 days to today"
+    assert ", ".join(card) == told
+
+
+def test_what_is_required_is_enough_for_a_page() -> None:
+    host = {"name": "a", "groups": [], "last_report_at": None, "report_every_s": 60, "sets": []}
+    host["sets"] = [{"name": "s", "store": "", "newest_good": None}]
+    about = {key: one for key, one in a_fleet([host]).items() if key not in {"next_due_at", "sources", "events"}}
+    assert "The one backup set is unknown; 1 host is silent." in pages(judged(about))[INDEX]
+
+
 def test_every_link_on_the_page_leads_somewhere() -> None:
     page = pages(judged(large_fleet(60, 80)))[INDEX]
     names = set(re.findall(r' id="([^"]+)"', page))
