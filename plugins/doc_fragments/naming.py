@@ -13,10 +13,10 @@ class ModuleDocFragment:
 options:
   naming:
     description:
-      - What differs from the default names, entry by entry.
-      - V(patterns) are regular expressions that the whole name has to fit, V(prefixes) what names start with, and
-        V(generators) how they are made (V(uuid4_with_prefix), V(sequential_with_prefix) or V(name_with_prefix)), each by
-        kind. Kinds in V(patterns) and V(generators) may end in C(_id).
+      - Deviations from the default names, by entry.
+      - V(patterns) are regular expressions that the whole name must match, V(prefixes) are the prefixes of names, and
+        V(generators) the ways to generate them (V(uuid4_with_prefix), V(sequential_with_prefix) or
+        V(name_with_prefix)), each by kind. Kinds in V(patterns) and V(generators) may end in C(_id).
       - The defaults are templates (V(template-NAME)), requests (V(req-UUID)), return requests (V(ret-UUID)), machines
         (V(machine-0001)) and the IDs of EC2 instances.
     type: dict

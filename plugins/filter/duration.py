@@ -11,7 +11,7 @@ version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Returns the seconds of a duration as the options of this collection take it.
+  - Returns the number of seconds of a duration, in the format that options of this collection accept.
 options:
   _input:
     description: A duration such as V(500ms), V(90s), V(1h30m) or V(30d), or a number of seconds.

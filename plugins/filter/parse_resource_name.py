@@ -11,8 +11,8 @@ version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Returns the kind of a name and what follows its prefix.
-  - If several kinds fit, the longest prefix decides. A name that fits no kind is an error.
+  - Returns the kind of a name and the text after its prefix.
+  - If several kinds match, the longest prefix decides. A name that matches no kind is an error.
 extends_documentation_fragment:
   - day2.ops.naming
 options:
@@ -31,7 +31,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: A dictionary with V(type), the kind, and V(id), what follows the prefix.
+  description: A dictionary with V(type), the kind, and V(id), the text after the prefix.
   type: dict
 """
 

@@ -11,17 +11,20 @@ version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Decides from what backups the sets of a host are recovered, and what an earlier run of the playbook C(day2.ops.recover) has done.
+  - Decides which backups the sets of a host are recovered from, and what an earlier run of the playbook
+    C(day2.ops.recover) has completed.
   - The playbook calls it again with each fact that it learns.
 options:
   _input:
     description:
-      - What is known. Required are C(host) (in the inventory), C(machine) (its machine ID), C(nodename), C(now) and C(defaults).
+      - Known facts. Required are C(host) (in the inventory), C(machine) (its machine ID), C(nodename), C(now) and
+        C(defaults).
       - C(stores), C(jobs) and C(credentials) are C(store_backup_stores), C(schedule_jobs) and C(schedule_credentials). C(defaults) has
         options for all sets, such as C(repository), C(s3), C(copy_to), C(identity_file), C(on_existing) and C(rto).
       - C(state) is the text of the state of an earlier run, and C(restart) ignores it.
-      - C(looks) and C(doubts) are the results of the jobs that the filter has asked for, C(log) is what this run has done, and C(in_use)
-        the time at which services were started. C(mounts) is the content of C(/proc/self/mounts) of the host.
+      - C(looks) and C(doubts) are the results of the jobs that the filter has asked for, C(log) lists the actions of
+        this run, and C(in_use) is the time at which services were started. C(mounts) is the content of
+        C(/proc/self/mounts) of the host.
     type: dict
     required: true
 """
@@ -73,11 +76,11 @@ _value:
       type: list
       elements: str
     problems:
-      description: What is in the way, a sentence for each set.
+      description: Obstacles, one sentence for each set.
       type: list
       elements: str
     warnings:
-      description: Repositories that could not be taken into account.
+      description: Repositories that could not be considered.
       type: list
       elements: str
     state:

@@ -23,13 +23,13 @@ options:
     required: true
   name:
     description:
-      - What a name is made of, if the generator of the kind uses one. Accents are removed, and what is neither a letter nor a
-        digit becomes V(-).
-      - A sequential name has it before its number.
+      - Text from which the name is made, if the generator of the kind uses one. Accents are removed, and characters
+        other than letters and digits become V(-).
+      - In a sequential name, it precedes the number.
     type: str
     default: ""
   prefix:
-    description: Is put before the prefix of the kind. The result is not compared with the pattern of the kind.
+    description: Text to put before the prefix of the kind. The result is not compared with the pattern of the kind.
     type: str
     default: ""
   existing:

@@ -20,11 +20,11 @@ options:
     type: str
     required: true
   replacement:
-    description: A letter, a digit or V(_), which replaces each character that is not possible.
+    description: A letter, a digit or V(_), which replaces each unsafe character.
     type: str
     default: _
   longest:
-    description: How many bytes the name may have, up to 255. A longer one is cut before its extension.
+    description: Maximum length of the name in bytes, up to 255. A longer name is truncated before its extension.
     type: int
     default: 255
 """

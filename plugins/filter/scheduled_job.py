@@ -12,7 +12,7 @@ author:
   - day2.ops contributors (@day2ops)
 description:
   - Checks a job of the role P(day2.ops.schedule#role), and returns the job file and the units that run it on a host.
-  - The arguments of the job are checked and converted as the module would do it.
+  - The arguments of the job are checked and converted like those of the module.
 options:
   _input:
     description: A job, as in O(day2.ops.schedule#role:main:schedule_jobs).

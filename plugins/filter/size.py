@@ -11,7 +11,7 @@ version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Returns the bytes of a size as the options of this collection take it.
+  - Returns the number of bytes of a size, in the format that options of this collection accept.
 options:
   _input:
     description: A size such as V(100M) or V(1.5 GiB), or a number of bytes. V(K) means 1024 bytes.

@@ -45,7 +45,9 @@ def artifact(
         made.update(_evidence([one.get("result") for one in result]))
         entries = entries if results is None else results
     else:
-        raise InvalidRequest("An artifact is made of the result of a module, or of a list of name and result.")
+        raise InvalidRequest(
+            "The input must be the result of a module, or a list of dictionaries with name and result."
+        )
     if reason:
         made.update(status=FAILED, msg=_text(str(reason)))
     return _fitted(made, [_small(one) for one in entries])

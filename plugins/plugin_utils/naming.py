@@ -130,7 +130,7 @@ def _entries(part: str, own: Mapping[str, Any]) -> Mapping[str, str]:
         raise InvalidRequest("naming is not a dictionary.", _PARTS_HINT)
     entries = own.get(part) or {}
     if not isinstance(entries, Mapping) or not all(isinstance(one, str) for pair in entries.items() for one in pair):
-        raise InvalidRequest(f"{part} in naming is not a dictionary of texts.", _PARTS_HINT)
+        raise InvalidRequest(f"{part} in naming is not a dictionary of strings.", _PARTS_HINT)
     return entries
 
 

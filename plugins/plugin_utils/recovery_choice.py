@@ -21,7 +21,7 @@ def choose_backups(
     if not looks:
         return []
     if len(looks) != len(asked):
-        raise InvalidRequest("The results of looks are not those of these sets.")
+        raise InvalidRequest("The results in looks do not belong to these sets.")
     problems = []
     for one in sets:
         own = [
@@ -71,7 +71,7 @@ def _choose(one: Set, places: Sequence[tuple[Mapping[str, Any], Mapping[str, Any
         one["notes"] += [f"{name}: {line}" for line in silent]
         return []
     if others:
-        hint = f"Set store_backup_host: {min(others)} to recover the sets of that host and to go on with them."
+        hint = f"Set store_backup_host: {min(others)} to recover the sets of that host and continue them."
         return [f"{name} has no backups of the host {wanted}, but of {', '.join(sorted(others))}. {hint}"]
     if closed:
         return [f"{name} is encrypted, and cannot be decrypted. Set store_restore_identity_file."]

@@ -57,7 +57,7 @@ def earlier_state(facts: Facts) -> State:
             raise InvalidRequest(f"{where} belongs to a recovery {what} {state[key]}, not {new[key]}.", again)
     if not new["machine"]:
         raise InvalidRequest(
-            f"The machine has no ID (/etc/machine-id), so that {where} may be of another one.",
+            f"The machine has no ID (/etc/machine-id), so {where} may belong to another machine.",
             "Set recover_restart=true to begin a new recovery.",
         )
     return {**state, "run": new["run"]}

@@ -306,7 +306,9 @@ def _service(
 def _cron(name: str, given: Mapping[str, Any], program: str, timeout: float, delay: float) -> str:
     every = parse_duration(given["every"])
     if every < 15 * 60:
-        raise InvalidRequest(f"every is {given['every']}.", "cron looks each quarter of an hour; use at least 15m.")
+        raise InvalidRequest(
+            f"every is {given['every']}.", "cron starts jobs every quarter of an hour; use at least 15m."
+        )
     limit = f"timeout --kill-after=30 {math.ceil(timeout)}"
     return (
         f"*/15 * * * * root {limit} {program} run {name} --due {seconds(every)} --splay {seconds(delay)} >/dev/null\n"

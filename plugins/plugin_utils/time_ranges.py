@@ -65,6 +65,6 @@ def _zone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise InvalidRequest(
-            f"{name!r} is not a time zone that is known here.",
+            f"{name!r} is not a time zone that is known on this host.",
             "Write a name such as Europe/Berlin, and install the package tzdata if it is missing.",
         ) from None

@@ -11,8 +11,8 @@ version_added: 1.0.0
 author:
   - day2.ops contributors (@day2ops)
 description:
-  - Tests whether a text is a name of a kind of resource. What is not text is not.
-  - A name fits the pattern of its kind as a whole, starts with its prefix, and has at most 255 bytes.
+  - Tests whether a string is a valid name of a kind of resource. Other types of values are not.
+  - The whole name must match the pattern of its kind, start with its prefix, and have at most 255 bytes.
 extends_documentation_fragment:
   - day2.ops.naming
 positional: kind

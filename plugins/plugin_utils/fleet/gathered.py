@@ -385,7 +385,7 @@ def _told(one: Mapping[str, Any], history: History, now: float) -> tuple[_Facts,
     history.forget(name, known)
     sets = one.get("sets") if isinstance(one.get("sets"), list) else []
     sets = [{"name": wanted["name"]} for wanted in sets or () if isinstance(wanted, Mapping) and wanted.get("name")]
-    return _fault(one, history.host(name), sets, f"What it says makes no sense: {problem}", now), []
+    return _fault(one, history.host(name), sets, f"Its answer is not valid: {problem}", now), []
 
 
 def _fault(one: Mapping[str, Any], earlier: HostHistory, sets: Sequence[_Facts], problem: str, now: float) -> _Facts:

@@ -91,19 +91,19 @@ def _silent(host: Mapping[str, Any], commands: Commands) -> Iterator[_Problem]:
     text = f"{heard}; a report is due every {span(host['report_every_s'])}."
     if host["problem"]:
         text += f" {host['problem']}"
-    yield UNKNOWN, "silent", text, "See whether it answers", commands.ping(), 100
+    yield UNKNOWN, "silent", text, "Check whether it answers", commands.ping(), 100
 
 
 def _of_host(host: Mapping[str, Any], commands: Commands) -> Iterator[_Problem]:
     if host["fault"] and not host["sets"]:  # else it is told for its sets
-        yield UNKNOWN, "unasked", f"It cannot be judged: {host['fault']}", "Look at it again", commands.status(), 90
+        yield UNKNOWN, "unasked", f"Its state is unknown: {host['fault']}", "Check it again", commands.status(), 90
     for disk in host["disks"]:
         judged, path = disk["judged"], disk["path"]
         if judged["state"] != MEETING:
             days = judged["full_in_days"]
-            text = f"{path} will be full in {span(days * DAY)} if it grows as it did." if days else f"{path} is full."
+            text = f"{path} will be full in {span(days * DAY)} at its current growth." if days else f"{path} is full."
             weight = 150 - days if days else 395.0
-            yield judged["state"], "disk", text, "See what fills it", commands.disk_usage(path), weight
+            yield judged["state"], "disk", text, "Find out what fills it", commands.disk_usage(path), weight
     yield from _of_evidence(host, commands)
     health = host["health"] or {"problems": []}
     critical = [one for one in health["problems"] if one["status"] == "critical"]
@@ -119,8 +119,8 @@ def _of_evidence(host: Mapping[str, Any], commands: Commands) -> Iterator[_Probl
         text = f"Its journal of evidence was changed: {known['why']}"
         yield FAILING, "evidence", text, "Keep a copy of it, and find out why", commands.keep_evidence(), 398
     if known["chain"] == "unproven":
-        text = known["why"] or "Its journal of evidence is not proven."
-        yield SOON, "evidence_unproven", text, "Back it up now: this anchors it", commands.backup(), 10
+        text = known["why"] or "Its journal of evidence is unproven."
+        yield SOON, "evidence_unproven", text, "Back it up now, which anchors the journal", commands.backup(), 10
 
 
 def _count(hosts: Sequence[Mapping[str, Any]]) -> dict[str, int]:
@@ -138,10 +138,10 @@ def _verdict(count: Mapping[str, int], problems: Sequence[dict[str, Any]], evide
     sentence = _sentence(count)
     unasked = len({one["host"] for one in problems if one["code"] == "unasked"})
     if unasked:
-        sentence = f"{sentence[:-1]}; {plural(unasked, 'host')} cannot be judged."
+        sentence = f"{sentence[:-1]}; {plural(unasked, 'host')} cannot be assessed."
     sick = len({one["host"] for one in problems if one["set"] is None and one["level"] == FAILING})
     if evidence and not evidence["verified"]:
-        return FAILING, f"The evidence was changed after it was written: nothing below is proven. {sentence}"
+        return FAILING, f"The evidence was changed after it was written, so nothing below is proven. {sentence}"
     if count[FAILING] or not count["sets"]:
         return FAILING, sentence
     if count[UNKNOWN] or count["silent"] or unasked:

@@ -146,7 +146,7 @@ def _unreadable(known: Known) -> Iterator[Reason]:
     problem = known.facts["problem"]
     if problem and not known.silent:
         command = known.commands.status()
-        yield Reason(UNKNOWN, "unreadable", f"It cannot be judged: {problem}", "Look at it again", command, 70, problem)
+        yield Reason(UNKNOWN, "unreadable", f"Its state is unknown: {problem}", "Check it again", command, 70, problem)
 
 
 def _no_backup(known: Known) -> Reason:
@@ -158,7 +158,7 @@ def _tight(known: Known) -> Iterator[Reason]:
     if not every or every <= allowed / 2 or known.silent:
         return
     text = (
-        f"Runs every {span(every)}, and may be {span(allowed)} old: one run that fails is enough to be too old."
+        f"Runs every {span(every)}, and may be {span(allowed)} old: after a single failed run, it is too old."
         if every < allowed
         else f"Runs every {span(every)}, but may be only {span(allowed)} old: too old before each run."
     )
@@ -176,7 +176,7 @@ def _failing_job(known: Known, at: float) -> Iterator[Reason]:
     text += f" The last {runs} failed: {failure['error']}"
     command, do = known.commands.backup(), "Back it up now"
     if failure["job"]:
-        command, do = known.commands.jobs(), "See why the job fails"
+        command, do = known.commands.jobs(), "Find out why the job fails"
     yield Reason(FAILING if for_long else SOON, "job", text, do, command, 280 if for_long else 25, failure["error"])
 
 
@@ -187,13 +187,15 @@ def _too_old(known: Known, at: float) -> Reason:
     weight = 300 + min(90.0, age / allowed)
     failure = known.facts["last_failure"]
     if not failure or seconds(failure["at"]) <= at:
-        text += " No run has failed since: none has started."
+        text += " No run has failed since then: none has started."
         return Reason(FAILING, "rpo", text, "Back it up now", known.commands.backup(), weight, "no run")
     runs = "run" if failure["runs"] == 1 else f"{failure['runs']} runs"
     text += f" The last {runs} failed: {failure['error']}"
     job = failure["job"]
     if job:
-        return Reason(FAILING, "rpo", text, "See why the job fails", known.commands.jobs(), weight, failure["error"])
+        return Reason(
+            FAILING, "rpo", text, "Find out why the job fails", known.commands.jobs(), weight, failure["error"]
+        )
     return Reason(FAILING, "rpo", text, "Back it up now", known.commands.backup(), weight, failure["error"])
 
 
@@ -208,7 +210,7 @@ def _verification(known: Known) -> tuple[str, list[Reason]]:
                 FAILING,
                 "damaged",
                 text,
-                "Read every byte again, and back up anew",
+                "Verify all backups again, and make a new one",
                 command,
                 350,
             )
@@ -219,10 +221,17 @@ def _verification(known: Known) -> tuple[str, list[Reason]]:
         return UNKNOWN, []
     if not seen or not seen["at"]:
         return UNKNOWN, [
-            Reason(UNKNOWN, "unverified", "Never read in full since it was made.", "Read every byte", command, 60)
+            Reason(
+                UNKNOWN,
+                "unverified",
+                "Never read in full since it was made.",
+                "Verify all backups in full",
+                command,
+                60,
+            )
         ]
-    text = f"Not read in full for {span(known.ago(seen['at']))}; every {span(allowed)} is asked for."
-    return UNKNOWN, [Reason(UNKNOWN, "unverified", text, "Read every byte", command, 50)]
+    text = f"Not read in full for {span(known.ago(seen['at']))}; required every {span(allowed)}."
+    return UNKNOWN, [Reason(UNKNOWN, "unverified", text, "Verify all backups in full", command, 50)]
 
 
 def _drill(known: Known) -> dict[str, Any]:
@@ -248,7 +257,7 @@ def _drill(known: Known) -> dict[str, Any]:
 
 
 def _never_drilled(known: Known) -> Reason:
-    text = "Never drilled: that it can be restored, and how fast, is not proven."
+    text = "Never drilled: whether it can be restored, and how fast, is unproven."
     return Reason(UNKNOWN, "never_drilled", text, "Drill it", _drill_it(known), 45)
 
 
@@ -262,7 +271,7 @@ def _drill_reason(known: Known, verdict: Mapping[str, Any]) -> Reason | None:
         text = f"The drill {span(age)} ago failed: {last['reason']}"
         return Reason(FAILING, "drill_failed", text, "Drill it again", _drill_it(known), 320)
     if last["result"] == "inconclusive":
-        text = f"The drill {span(age)} ago proved nothing: {last['reason']}"
+        text = f"The drill {span(age)} ago was inconclusive: {last['reason']}"
         return Reason(UNKNOWN, "drill_inconclusive", text, "Drill it again", _drill_it(known), 40, last["reason"])
     if verdict["ratio"] is not None and verdict["ratio"] > 1:
         slow = max(last["stages"], key=lambda stage: last["stages"][stage])
@@ -272,7 +281,7 @@ def _drill_reason(known: Known, verdict: Mapping[str, Any]) -> Reason | None:
         )
         return Reason(FAILING, "rto", text, "Drill it again, with nothing else running", _drill_it(known), 250)
     if every and age > every:
-        text = f"Last drilled {span(age)} ago; every {span(every)} is asked for."
+        text = f"Last drilled {span(age)} ago; required every {span(every)}."
         return Reason(UNKNOWN, "drill_overdue", text, "Drill it", _drill_it(known), 30)
     if every and every - age < _SOON_DUE and not known.silent and not known.facts["drill_scheduled"]:
         text = f"A drill is due within {span(every - age)}, and none is scheduled."

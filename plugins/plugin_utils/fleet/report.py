@@ -134,7 +134,7 @@ def _history(directory: str, fleet: str) -> History:
     except NotOurs as exc:
         raise Day2Error(
             f"{path} is not the history of this fleet: {exc}.",
-            "Set another dest, or remove the file: the report then begins anew.",
+            "Set another dest, or remove the file: the next report then starts without a history.",
         ) from exc
 
 

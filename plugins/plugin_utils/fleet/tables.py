@@ -47,7 +47,7 @@ def metrics(fleet: Mapping[str, Any]) -> bytes:
     for state in (FAILING, UNKNOWN, MEETING, SOON):
         families.add(
             "day2_fleet_sets",
-            "Number of backup sets by state. Those that are soon failing are also meeting.",
+            "Number of backup sets by state. Sets that will soon fail also count as meeting.",
             {**labels, "state": state},
             count[state],
         )

@@ -80,5 +80,5 @@ def test_deep_values_are_text() -> None:
 
 @pytest.mark.parametrize("wrong", ["text", 3, None, ["text"]])
 def test_what_is_no_result_is_refused(wrong: Any) -> None:
-    with pytest.raises(InvalidRequest, match="artifact is made of"):
+    with pytest.raises(InvalidRequest, match="The input must be the result of a module"):
         artifact(wrong)

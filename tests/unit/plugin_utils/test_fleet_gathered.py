@@ -127,7 +127,7 @@ def test_the_last_drill_that_the_host_has_recorded() -> None:
 @pytest.mark.parametrize("drills", ["!", base64.b64encode(b"[1]").decode(), drilled(newest={"result": "good"})])
 def test_a_record_of_drills_that_makes_no_sense(drills: str) -> None:
     host = facts(told(drills=drills))["hosts"][0]
-    assert "makes no sense" in host["fault"]
+    assert "is not valid" in host["fault"]
 
 
 def test_a_host_that_does_not_answer_is_as_it_was() -> None:
@@ -188,7 +188,7 @@ def test_a_history_that_is_not_ours_is_refused(data: bytes) -> None:
 )
 def test_an_answer_that_makes_no_sense_does_not_hide_the_others(wrong: dict[str, Any]) -> None:
     fleet = facts(told(**wrong), told(name="b2"))
-    assert "makes no sense" in fleet["hosts"][0]["problem"]
+    assert "is not valid" in fleet["hosts"][0]["problem"]
     assert fleet["hosts"][1]["sets"][0]["judged"]["state"] == "meeting"
     assert fleet["hosts"][0]["last_report_at"] is None
 
@@ -211,7 +211,7 @@ def test_a_host_that_cannot_be_judged_does_not_meet_its_objectives(later: dict[s
     assert not fleet["hosts"][0]["judged"]["silent"]
     assert fleet["judged"]["verdict"] == "unknown"
     assert fleet["judged"]["attention"][0]["level"] == "unknown"
-    assert "annot be judged" in "".join(pages(fleet).values())
+    assert "tate is unknown" in "".join(pages(fleet).values())
 
 
 def test_hosts_without_sets_that_cannot_be_judged_are_one_entry() -> None:
@@ -220,9 +220,9 @@ def test_hosts_without_sets_that_cannot_be_judged_are_one_entry() -> None:
     facts(told(name="a1", sets=[]), told(name="a2", sets=[]), history=history)
     fleet = facts(*wrong, told(name="b2", mounts=[]), history=history)
     assert fleet["judged"]["verdict"] == "unknown"
-    assert fleet["judged"]["sentence"] == "The one backup set meets its objectives; 2 hosts cannot be judged."
+    assert fleet["judged"]["sentence"] == "The one backup set meets its objectives; 2 hosts cannot be assessed."
     assert [len(entry["members"]) for entry in fleet["judged"]["attention"]] == [2]
-    assert "Hosts that cannot be judged" in pages(fleet)["index.html"]
+    assert "Hosts whose state is unknown" in pages(fleet)["index.html"]
 
 
 def test_backups_that_are_gone_are_not_remembered_as_good() -> None:

@@ -97,7 +97,7 @@ def test_own_entries_replace_single_defaults() -> None:
         ({"kind": "request", "prefix": "x" * 300}, "would have 341 bytes"),
         ({"kind": "request", "naming": {"generators": {"request": "counter"}}}, "no generator 'counter'. Generators: "),
         ({"kind": "request", "naming": {"pattern": {}}}, "naming has unknown entries: pattern. It has patterns, "),
-        ({"kind": "request", "naming": {"patterns": ["x"]}}, "patterns in naming is not a dictionary of texts"),
+        ({"kind": "request", "naming": {"patterns": ["x"]}}, "patterns in naming is not a dictionary of strings"),
         ({"kind": "request", "naming": ["patterns"]}, "naming is not a dictionary"),
         ({"kind": "request", "naming": {"patterns": {"request": "("}}}, r"'\(' in naming is not a regular expression"),
     ],

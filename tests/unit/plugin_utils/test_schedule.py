@@ -293,7 +293,7 @@ def test_modules_without_a_sandbox_are_documented() -> None:
         except InvalidRequest:
             without.add(verb)
     text = Path(__file__).parents[3].joinpath("roles/schedule/meta/argument_specs.yml").read_text()
-    named = text.partition("Set to V(false) if")[2].partition("have no sandbox")[0].partition("Jobs with")[2]
+    named = text.partition("Set to V(false) only if")[2].partition("require V(false)")[0].partition("of the verb")[2]
     assert set(re.findall(r"V\((\w+)\)", named)) == without
 
 
