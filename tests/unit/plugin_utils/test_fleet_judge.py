@@ -173,7 +173,10 @@ def test_one_cause_is_one_thing_to_do_with_one_command() -> None:
     attention = judged(*hosts)["judged"]
     assert len(attention["attention"]) == 1
     assert attention["attention"][0]["todo"] == [
-        {"do": "Find out why the job fails", "command": "ansible all -i inventory -l @limits/rpo-1.txt -b -a 'day2 status'"}
+        {
+            "do": "Find out why the job fails",
+            "command": "ansible all -i inventory -l @limits/rpo-1.txt -b -a 'day2 status'",
+        }
     ]
     assert attention["limits"] == {"limits/rpo-1.txt": ["a0", "a1", "a2", "a3", "a4"]}
 
