@@ -426,7 +426,7 @@ def test_a_restore_that_is_stopped_once_it_is_done_says_so(document: Any, backup
 
 
 def test_the_message_says_which_lines_there_are(backup: Any, look: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert look()["msg"].endswith("this user has recorded nothing")
+    assert look()["msg"].endswith("this user has recorded nothing on this host")
     monkeypatch.setattr(journal, "_LARGEST", 1500)
     for number in range(3):
         backup(number, evidence=True)
