@@ -14,7 +14,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable
 
-from ..._core.ahead import ahead
+from ..._core.ahead import ahead, short_turns
 from ..._core.errors import Day2Error, SourceError, TargetError
 from ..._core.record_batches import batch as records_of
 from ..._core.tagged_json import decode as decode_json
@@ -43,16 +43,16 @@ SELECT n.nspname || '.' || c.relname || ' (' || k.conname || ')' FROM pg_constra
 JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE k.contype = 'f' AND k.confrelid = %s::regclass AND n.nspname <> %s AND k.conparentid = 0 ORDER BY 1"""
 # What others may change meanwhile: columns, triggers, and foreign keys that refer to these tables.
-_SCHEMA = """
+_SCHEMA = """ARRAY(
 WITH t AS (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = %s AND c.relname = ANY(%s))
-SELECT 'column', attrelid::text, attnum::text, attname::text, format_type(atttypid, atttypmod) FROM pg_attribute
+SELECT ROW('column', attrelid, attnum, attname, format_type(atttypid, atttypmod))::text FROM pg_attribute
     WHERE attrelid IN (SELECT oid FROM t) AND attnum > 0 AND NOT attisdropped
-UNION ALL SELECT 'key', confrelid::text, oid::text, conname::text, conrelid::text FROM pg_constraint
+UNION ALL SELECT ROW('key', confrelid, oid, conname, conrelid)::text FROM pg_constraint
     WHERE contype = 'f' AND confrelid IN (SELECT oid FROM t)
-UNION ALL SELECT 'trigger', tgrelid::text, oid::text, tgname::text, '' FROM pg_trigger
+UNION ALL SELECT ROW('trigger', tgrelid, oid, tgname)::text FROM pg_trigger
     WHERE NOT tgisinternal AND tgrelid IN (SELECT oid FROM t)
-ORDER BY 1, 2, 3"""
+ORDER BY 1)"""
 
 _TableOf = Callable[[Info], str]
 
@@ -62,13 +62,13 @@ class PostgresqlPurger(PostgresqlEditor):
 
     least_wait = 0.0
     _touched: Sequence[str] = ()
-    _known_schema: Sequence[Any] = ()
+    _known_schema: Sequence[str] = ()
 
     def check_writable(self, infos: Sequence[Info], size: int, rights: Rights = NO_RIGHTS) -> None:
         super().check_writable(infos, size, rights)
         self._touched = [info.stored.name for info in infos]
         with errors(SourceError, f"Can't read the schema {self._schema}"):
-            self._known_schema = self._read().execute(_SCHEMA, (self._schema, self._touched)).fetchall()
+            self._known_schema = self._schema_now(self._read())
         for info in infos:
             if info.name in self._partitioned:
                 raise TargetError(
@@ -108,7 +108,7 @@ class PostgresqlPurger(PostgresqlEditor):
             with self._read().cursor(name="day2_purge") as cursor:
                 cursor.execute(f"SELECT {rows.columns} FROM {self._own_rows(info)} AS c ORDER BY {order}")
                 # the server goes on while we work on what it has sent
-                with contextlib.closing(ahead(iter(lambda: cursor.fetchmany(_PAGE), []))) as pages:
+                with short_turns(), contextlib.closing(ahead(iter(lambda: cursor.fetchmany(_PAGE), []))) as pages:
                     yield from map(rows.page, pages)
 
     def children(self, relation: Relation, key: Key) -> list[Row]:
@@ -121,7 +121,7 @@ class PostgresqlPurger(PostgresqlEditor):
         """`max_wait` is not needed: only writers of the same rows wait."""
         waiting, size = Waiting(batches), _LEAST
         # deleting a record may then change another one after it was compared
-        singly = bool(relations) and any(kind == "trigger" for kind, *_rest in self._known_schema)
+        singly = bool(relations) and any(one.startswith("(trigger,") for one in self._known_schema)
         doing, writer = f"Can't delete from the table {info.name}", self._connected()
         with errors(TargetError, doing):
             self.release()
@@ -146,13 +146,13 @@ class PostgresqlPurger(PostgresqlEditor):
         """Remove a batch. Without relations, rows that others keep locked are left."""
 
         def attempt(skip: bool) -> Removed:
-            with errors(TargetError, f"Can't delete from the table {info.name}"), self._connected().transaction():
-                if relations:
+            with errors(TargetError, f"Can't delete from the table {info.name}"):
+                if not relations:
+                    return self._delete_unchanged(info, batch, skip)
+                with self._connected().transaction():
                     removed = remove_batch(store, info, relations, batch, action)
-                else:
-                    removed = store.delete_unchanged(info, batch, skip)
-                self._check_schema(info)  # which nobody can change any more before the commit
-                return removed
+                    self._check_schema(info)  # which nobody can change any more before the commit
+                    return removed
 
         try:
             return attempt(False)
@@ -165,9 +165,39 @@ class PostgresqlPurger(PostgresqlEditor):
         except TargetError as exc:
             raise locked if _state(exc) == _FORBIDDEN else exc from None
 
+    def _delete_unchanged(self, info: Info, batch: Batch, skip: bool) -> Removed:
+        """Delete the rows that are as they were read, and none if the schema is not, in one statement: on a machine
+        with much to do, each of its own costs the wait for a core, here and in the server.
+
+        :param skip: leave those that other transactions have locked.
+        """
+        listed, columns = _listed(info, token=True)
+        table, writer = f"{with_values(self._own_rows(info))} AS c", self._connected()
+        given = [*map(_array, zip(*batch.keys)), f"{{{batch.tokens}}}"]
+        # the schema is looked at once the table is locked: nobody can change it any more before the commit
+        same = f"{columns} AND c.xmin = w.x AND {_SCHEMA} = %s::text[]"
+        if skip:
+            free = f"SELECT c.ctid FROM {table}, {listed} WHERE {same} FOR UPDATE OF c SKIP LOCKED"
+            statement = f"DELETE FROM {table} USING ({free}) AS w WHERE c.ctid = w.ctid"
+        else:
+            statement = f"DELETE FROM {table} USING {listed} WHERE {same}"
+        schema = [self._schema, self._touched, self._known_schema]
+        deleted = int(writer.execute(statement, [*given, *schema]).rowcount)
+        there, count = deleted, len(batch.keys)
+        if deleted < count:
+            self._check_schema(info)
+            listed, columns = _listed(info)
+            query = f"SELECT count(*) FROM {table}, {listed} WHERE {columns}"
+            there += int(writer.execute(query, given[:-1]).fetchone()[0])
+        return Removed(deleted, 0, there - deleted, count - there, count)
+
+    def _schema_now(self, connection: Any) -> Sequence[str]:
+        found: Sequence[str] = connection.execute(f"SELECT {_SCHEMA}", (self._schema, self._touched)).fetchone()[0]
+        return found
+
     def _check_schema(self, info: Info) -> None:
         """Raise TargetError if it has changed since the records were read."""
-        if self._connected().execute(_SCHEMA, (self._schema, self._touched)).fetchall() != self._known_schema:
+        if self._schema_now(self._connected()) != self._known_schema:
             raise TargetError(
                 f"The schema of {info.name}, or of tables that refer to it, has changed since its records were read.",
                 "Nothing more was deleted. Run again: the records that are left are exported again.",
@@ -295,28 +325,6 @@ class _InTransaction:
         child = relation.child
         setting = ", ".join(f"{identifier(child.columns.get(name, name))} = NULL" for name in relation.key.fields)
         self._execute(child, f"UPDATE {self._table_of(child)} AS c SET {setting} FROM", keys)
-
-    def delete_unchanged(self, info: Info, batch: Batch, skip: bool = False) -> Removed:
-        """Delete the rows that are as they were read.
-
-        :param skip: leave those that other transactions have locked.
-        """
-        listed, columns = _listed(info, token=True)
-        table = f"{with_values(self._table_of(info))} AS c"
-        given = [*map(_array, zip(*batch.keys)), f"{{{batch.tokens}}}"]
-        same = f"{columns} AND c.xmin = w.x"
-        if skip:
-            free = f"SELECT c.ctid FROM {table}, {listed} WHERE {same} FOR UPDATE OF c SKIP LOCKED"
-            statement = f"DELETE FROM {table} USING ({free}) AS w WHERE c.ctid = w.ctid"
-        else:
-            statement = f"DELETE FROM {table} USING {listed} WHERE {same}"
-        deleted = int(self._writer.execute(statement, given).rowcount)
-        there, count = deleted, len(batch.keys)
-        if deleted < count:
-            listed, columns = _listed(info)
-            query = f"SELECT count(*) FROM {table}, {listed} WHERE {columns}"
-            there += int(self._writer.execute(query, given[:-1]).fetchone()[0])
-        return Removed(deleted, 0, there - deleted, count - there, count)
 
     def _execute(self, info: Info, head: str, keys: Sequence[Key], rest: str = "") -> Any:
         """A statement on the rows with these keys."""

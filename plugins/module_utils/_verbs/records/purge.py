@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Optional
 from ..._core.compression import choose
 from ..._core.errors import InvalidRequest, NoSpace, TargetError
 from ..._core.progress import Progress
+from ..._core.record_batches import seldom_collected
 from ..._core.scratch import remove_left_scratch, scratch_directory
 from ..._core.units import parse_duration, plural
 from ..._repository.base import Repository
@@ -147,6 +148,7 @@ def _purge(
     check: bool,
 ) -> None:
     with contextlib.ExitStack() as stack:
+        stack.enter_context(seldom_collected())
         if not check:
             wait = duration(params["lock_timeout"])
             outcome.warnings += stack.enter_context(place.repository.lock(place.name, "purge", wait))

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils._core.ahead import ahead
+from ansible_collections.day2.ops.plugins.module_utils._core.ahead import ahead, short_turns
 from tests.services.waiting import PATIENCE
 
 
@@ -89,3 +90,11 @@ def test_a_signal_does_not_leave_the_thread_behind() -> None:
         signal.signal(signal.SIGALRM, before)
     assert not running()
     source.close()
+
+
+def test_turns_are_short_for_a_block() -> None:
+    before = sys.getswitchinterval()
+    with pytest.raises(ZeroDivisionError), short_turns():
+        assert sys.getswitchinterval() < before
+        raise ZeroDivisionError
+    assert sys.getswitchinterval() == before
