@@ -41,6 +41,11 @@ def pytest_configure() -> None:
     sys.monitoring.set_events(_tool, events.LINE)  # type: ignore[attr-defined,unused-ignore]
 
 
+def pytest_unconfigure() -> None:
+    """When the interpreter ends, it takes away what the callback needs before the last lines have run."""
+    sys.monitoring.set_events(_tool, 0)  # type: ignore[attr-defined,unused-ignore]
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: Any) -> Iterator[None]:
     _lines.clear()

@@ -275,6 +275,7 @@ def test_new_records_have_to_fit_the_schema(filled: Filled) -> None:
     result = failed(store, command=command("r['hits'] += 10"), schema=schema, batch_size=5, safety_backup=False)
     assert [one["first_key"] for one in result["errors"]] == ["req-010", "req-015", "req-020"]
     assert "req-011 would be invalid: /hits: 21 is more than 20" in result["errors"][0]["error"]
+    assert "3 batches failed. req-010 to req-014: " in result["msg"]
     assert records(store)["req-004"]["hits"] == 14
     assert records(store)["req-010"]["hits"] == 10
 

@@ -186,8 +186,12 @@ def test_the_state_that_was_written_last_counts(place: dict[str, Any]) -> None:
     assert open_repository(place).read_state("app", "verified") == {"new": 1}
 
 
+def remembered_trees(tmp_path: Path) -> set[str]:
+    return {path.stem for path in (tmp_path / "state").rglob("trees/*.json")}
+
+
 def test_removed_backups_go_after_a_day(
-    restic: Restic, place: dict[str, Any], document: Any, monkeypatch: pytest.MonkeyPatch
+    restic: Restic, place: dict[str, Any], document: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Or after `grace`, by the clock of this host."""
     for records in (1, 2):
@@ -196,9 +200,17 @@ def test_removed_backups_go_after_a_day(
     assert sorted(one["state"] for one in snapshots(place) if "id" in one) == ["good", "removed"]
     restic("backup", source=document.store, grace="1h")
     assert sorted(one["state"] for one in snapshots(place) if "id" in one) == ["good", "removed"]
+    before = remembered_trees(tmp_path)
     monkeypatch.setattr(restics, "grace_of", lambda params: 0.0)
     restic("backup", source=document.store)
     assert [one["state"] for one in snapshots(place) if "id" in one] == ["good"]
+    # What the host remembers of snapshots goes with them, and of the others it stays.
+    there = {one["tree"] for one in json.loads(asked(place, "snapshots", "--json", "--no-lock"))}
+    after = remembered_trees(tmp_path)
+    assert before - there
+    assert not (before - there) & after
+    assert before & there
+    assert before & there <= after
     assert "at" in open_repository(place)._pruned()  # type: ignore[attr-defined]  # their space was freed
 
 
