@@ -61,7 +61,7 @@ class Worker:
         return kind == _DONE, value
 
     def cpu_seconds(self) -> float:
-        """How long it has had a processor; 0 when it is gone."""
+        """Its processor time in seconds; 0 when it has ended."""
         try:
             with open(f"/proc/{self.pid}/stat", encoding="ascii", errors="replace") as handle:
                 fields = handle.read().rpartition(")")[2].split()

@@ -116,7 +116,7 @@ class MissingDependency(Day2Error):
 class Cancelled(TaskEnded):
     """The controller has disconnected, the task timed out, or the process received a signal to stop.
 
-    It is no Day2Error: code that goes on after an error must not go on after this, which is raised only once.
+    It is not a Day2Error: code that continues after an error must not continue after this, which is raised once.
     """
 
 

@@ -22,14 +22,14 @@ class FileLock:
         self._fd = -1
 
     def check(self, kind: type[Day2Error]) -> None:
-        """Take nothing. Raises `kind` if something that is no file of ours has the name."""
+        """Does not lock. Raises `kind` if the name belongs to something other than a lock file."""
         check_regular(self.path, kind)
 
     def take(self) -> bool:
         """False: another process holds the lock. Succeeds where no lock file can be created, as then the file can't be
         changed either.
 
-        Raises OSError when the name is taken by something that is not a lock file of ours.
+        Raises OSError when the name belongs to something other than a lock file.
         """
         while self._fd < 0:
             try:

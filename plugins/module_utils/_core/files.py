@@ -220,7 +220,7 @@ def remove(path: str) -> None:
 
 
 def discard(path: str) -> list[str]:
-    """Remove what is no longer needed, as far as possible. Returns a sentence that names what remains."""
+    """Remove paths that are no longer needed, as far as possible. Returns a sentence that names the rest."""
     left = _remove(path)
     if not left:
         return []
@@ -370,7 +370,7 @@ def check_regular(path: str, kind: type[Day2Error]) -> Optional[os.stat_result]:
 
 
 def check_own_file(path: str, kind: type[Day2Error]) -> None:
-    """Look at a name that only we make: nothing, or a regular file of ours. Whatever else is there is not touched.
+    """Check a reserved name: it must not exist, or be a regular file of this user. Other files are not changed.
 
     :raises kind: somebody else has made something of that name.
     """

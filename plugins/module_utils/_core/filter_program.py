@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A program as a filter: it is given data and gives other data, and is believed only when it ends with status 0."""
+"""A program as a filter: it reads data and writes data, and is trusted only if it exits with status 0."""
 
 from __future__ import annotations
 

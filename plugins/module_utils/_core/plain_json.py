@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values of the record model as the JSON that applications expect, without tags of ours.
+"""Values of the record model as the JSON that applications expect, without tags.
 
 A time is ISO 8601 text, bytes are base64 text, and NaN and the infinities are text, as in PostgreSQL's row_to_json and
 in sqlite-utils. `tagged_json` preserves the distinctions that are lost here.

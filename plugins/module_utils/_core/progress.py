@@ -46,7 +46,7 @@ _reporting: weakref.WeakSet[Progress] = weakref.WeakSet()
 
 
 def waiting(reason: str) -> None:
-    """Show why nothing goes on, for what has no progress at hand: a process reports one."""
+    """Show why there is no progress, for callers without a Progress: a process has only one."""
     for progress in list(_reporting):
         progress.waiting(reason)
 
@@ -142,7 +142,7 @@ class Progress:
             self.check()
 
     def waiting(self, reason: str) -> None:
-        """Show why nothing goes on, until something does."""
+        """Show why there is no progress, until there is."""
         self._waiting = f" ({self._printable(reason, 60)})"
 
     @contextlib.contextmanager

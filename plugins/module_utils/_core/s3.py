@@ -27,7 +27,7 @@ from .units import format_duration, parse_duration
 
 
 def failures() -> tuple[type[Exception], ...]:
-    """What requests raise. It is asked for where they have: until then, boto3 may not be needed."""
+    """The exceptions of requests. Call it only where one was raised: until then, boto3 may not be needed."""
     from botocore.exceptions import BotoCoreError, ClientError
     from urllib3.exceptions import HTTPError
 
@@ -194,7 +194,7 @@ class S3Client:
     def create(self, put: Any, insist: bool = False) -> bool:
         """Run a request that creates an object. False: the server refused it, as the object exists.
 
-        A server that knows no conditions is asked without them from now on (`conditions`).
+        For a server without conditions, further requests omit them (`conditions`).
 
         :param insist: raise RepositoryError instead: the object may be another run's.
         """

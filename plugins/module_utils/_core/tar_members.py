@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The members of a tar file that anybody may have made: nothing in a header is believed before it is checked."""
+"""The members of an untrusted tar file: nothing in a header is used before it is checked."""
 
 from __future__ import annotations
 

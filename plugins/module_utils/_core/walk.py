@@ -56,7 +56,7 @@ def refuse(_path: bytes, exc: OSError) -> None:
 
 
 class Found(NamedTuple):
-    """An entry that a walk comes upon. The descriptor is open until the walk goes on."""
+    """An entry of a walk. The descriptor is open until the walk continues."""
 
     path: bytes  # relative to the root, which itself is b""
     info: os.stat_result

@@ -74,7 +74,7 @@ def digest_of(line: bytes) -> str:
 
 
 def parsed(line: bytes) -> Optional[Line]:
-    """A line by itself; None: it is none, or not written as the journal writes lines."""
+    """A parsed line; None if it is not a line, or not in the form in which the journal writes lines."""
     try:
         entry = json.loads(line) if len(line) <= _LONGEST else None
         if not isinstance(entry, dict) or encode(entry) != line:
@@ -124,7 +124,7 @@ def verified(data: bytes) -> Chain:
 
 
 def _torn_fault(line: Line, torn: Sequence[bytes]) -> Optional[Fault]:
-    """What is no line must be recorded by the line after it."""
+    """Text that is not a line must be recorded by the line after it."""
     if not torn:
         return None
     left = b"\n".join(torn)

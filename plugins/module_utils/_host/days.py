@@ -20,7 +20,7 @@ _DAY = 86400
 
 
 def with_run(text: str, ended: float, good: bool, changed: bool) -> str:
-    """The text with one more run. `ended`: seconds since 1970. What is no such text is forgotten.
+    """The text with one more run. `ended`: seconds since 1970. An invalid text is discarded.
 
     A run that ended before the last day (the clock was set back) counts for its own day, one long before for none.
     """

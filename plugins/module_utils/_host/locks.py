@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run of a job at a time, and as many jobs at once as the host has cores."""
+"""One run of a job at a time, and at most as many jobs at the same time as the host has cores."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class JobLock:
 
 
 class Slot:
-    """One of as many slots as there are cores: more jobs do not run at once. It ends with the process."""
+    """One of as many slots as the host has cores, which limit concurrent jobs. It is released when the process ends."""
 
     def __init__(self) -> None:
         self._fds: list[int] = []

@@ -47,7 +47,7 @@ class Staging(Protocol):
     found: Collection[str]
 
     def create(self, path: str) -> BinaryIO:
-        """A new file, to be written by whoever has its descriptor, in order. It may be a pipe.
+        """A new file, written in order through its descriptor. It may be a pipe.
 
         Closing it, or leaving its block, raises what went wrong on the other side.
         """
@@ -96,7 +96,7 @@ class Repository(Protocol):
         """
 
     def free_bytes(self) -> Optional[int]:
-        """Bytes that may still be written; None: nobody can tell."""
+        """Bytes that can still be written; None if this is unknown."""
 
     def sets(self) -> list[str]:
         """The names of all sets that have backups, or that can't be read."""
@@ -117,7 +117,7 @@ class Repository(Protocol):
         """A data file, to be read from its beginning. Raises RepositoryError."""
 
     def hold(self, name: str, backup_id: str) -> AbstractContextManager[None]:
-        """While the block runs, the data of this backup stays. Raises RepositoryError when it is gone."""
+        """While the block runs, the data of this backup is kept. Raises RepositoryError when it was removed."""
 
     def stage(self, name: str, created: datetime) -> Staging:
         """Begin a backup of data that is read at this time. The caller holds the set's lock."""

@@ -37,7 +37,7 @@ class Copying(NamedTuple):
     progress: Progress
 
     def copy(self, backup_id: str) -> Manifest:
-        """Copy a backup that the target lacks, or go on where an interrupted copy ended.
+        """Copy a backup that the target lacks, or continue an interrupted copy.
 
         Raises DamagedBackup when the source differs from its manifest.
         """

@@ -144,7 +144,7 @@ class DirectoryEncryptedStaging(DirectoryStaging):
 
 
 class DirectoryCopyStaging(DirectoryStaging):
-    """A copy of a backup in the making. Its name is that of the backup, so that the next run finds it and goes on."""
+    """An unfinished copy of a backup. It has the name of the backup, so that the next run finds and continues it."""
 
     def __init__(self, set_path: str, backup_id: str, sizes: Mapping[str, int]) -> None:
         super().__init__(set_path, backup_id)

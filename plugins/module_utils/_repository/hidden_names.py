@@ -37,7 +37,7 @@ def hidden(repository: Repository, key: str) -> HiddenNames:
 
 
 class HiddenNames:
-    """Passes everything on, with other names. A name that is hidden already, as in an address, stays."""
+    """Passes everything on, with hidden names. A name that is already hidden, as in an address, is kept."""
 
     hides_names = True
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lock of a set in a remote store: a lease, which its holder renews, and which ends by itself otherwise."""
+"""The lock of a set in a remote store: a lease, which its holder renews, and which otherwise expires."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ class Lease:
 
     @staticmethod
     def is_dead(holder: dict[str, Any]) -> bool:
-        """Was it a process of this host that is gone? Then nobody needs to wait for the lease."""
+        """Whether it was a process of this host that has ended. Then nobody needs to wait for the lease."""
         here = _here()
         if "" in here.values() or any(holder.get(key) != value for key, value in here.items()):
             return False
@@ -179,7 +179,7 @@ class Lease:
             )
 
     def release(self) -> None:
-        """Give it up. Raises nothing: a lease that can't be released ends by itself."""
+        """Release it. Raises nothing: a lease that can't be released expires."""
         self._released.set()
         self._thread.join()
         with contextlib.suppress(Day2Error):

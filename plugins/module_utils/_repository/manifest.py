@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The manifest of a backup, format versions 1 and 2 (docs/FORMAT.md): written once, believed only after checks."""
+"""The manifest of a backup, format versions 1 and 2 (docs/FORMAT.md): written once, trusted only after checks."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def open_rclone(address: str, params: Mapping[str, Any]) -> RemoteRepository:
 
 
 class RcloneObjects:
-    """A path of a remote. Nothing can be created exclusively there, and no clock of it is believed: ages are 0."""
+    """A path of a remote. Nothing can be created exclusively there, and its clock is not trusted: ages are 0."""
 
     ways: Sequence[str] = (LISTING,)
 

@@ -206,7 +206,7 @@ def _feed(target: Any, data: bytes, stall: float) -> None:
 
 
 class RcloneBody(io.RawIOBase):
-    """An object that is read from its beginning; where the connection is cut, another call goes on."""
+    """An object that is read from its beginning; if the connection is lost, another call continues."""
 
     def __init__(self, rclone: Rclone, key: str, size: int) -> None:
         super().__init__()

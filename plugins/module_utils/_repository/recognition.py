@@ -24,14 +24,14 @@ def is_recognized(manifest: Manifest) -> bool:
 
 
 def holds(manifest: Manifest, identity: Identity) -> bool:
-    """Whether a backup contains this data. Of one that is not recognized, nobody can tell: False."""
+    """Whether a backup contains this data. False for a backup that is not recognized."""
     if manifest.opened or manifest.envelope is None:
         return list(identity_of(manifest.sources)) == list(identity)
     return is_recognized(manifest) and equal(manifest.envelope.same, marks_of(manifest.id).same(identity))
 
 
 def is_copy_of(manifest: Manifest, original: Manifest) -> bool:
-    """Whether this host has made an encrypted backup as the copy of another one. Of others, nobody can tell: False."""
+    """Whether this host has made an encrypted backup as the copy of another one. False for backups of other hosts."""
     if manifest.envelope is None or manifest.envelope.copy_of is None:
         return False
     return equal(manifest.envelope.copy_of, marks_of(manifest.id).copy_of(original.id))
@@ -40,7 +40,7 @@ def is_copy_of(manifest: Manifest, original: Manifest) -> bool:
 def has_tags(manifest: Manifest, tags: Collection[str], *, unknown: bool = False) -> bool:
     """Whether a backup has all of these tags.
 
-    :param unknown: the answer for one where nobody can tell.
+    :param unknown: the answer if this cannot be determined.
     """
     if manifest.opened or manifest.envelope is None:
         return set(tags) <= set(manifest.tags)

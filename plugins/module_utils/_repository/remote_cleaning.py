@@ -44,7 +44,7 @@ class Cleaning:
         self._unchanged: dict[str, float] = {}
 
     def run(self, found: Mapping[str, dict[str, Object]]) -> list[str]:
-        """Returns a note for each thing that was removed, or that stays.
+        """Returns a note for each object or backup that was removed or kept.
 
         :param found: all that has an id, published or not: its objects by path.
         """

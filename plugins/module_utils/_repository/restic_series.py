@@ -21,7 +21,7 @@ _PATIENCE = 60.0  # seconds to wait for one that is alone in the repository
 
 
 class Dump(io.RawIOBase):
-    """A file of a snapshot that is read from its beginning. Its end is believed only when restic ends with status 0.
+    """A file of a snapshot that is read from its beginning. Its end is trusted only if restic exits with status 0.
 
     While it is read, the lock of restic keeps others from pruning, where this user may write it.
 

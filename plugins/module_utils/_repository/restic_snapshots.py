@@ -29,7 +29,7 @@ _CACHED = 8 << 20  # bytes of a document that is remembered
 
 
 class Snapshot(NamedTuple):
-    """One snapshot of ours. `tree` is the digest of all that it contains."""
+    """A snapshot made by this collection. `tree` is the digest of its content."""
 
     id: str
     tree: str
@@ -61,7 +61,7 @@ class Known(NamedTuple):
 
 
 class Snapshots:
-    """The snapshots of a repository. A listing is kept until it is asked for anew."""
+    """The snapshots of a repository. A listing is cached until it is refreshed."""
 
     def __init__(self, restic: Restic) -> None:
         self.restic = restic
@@ -73,7 +73,7 @@ class Snapshots:
         self._last = (("", ""), "")  # the last file of the directory that was read last
 
     def refresh(self) -> None:
-        """List them anew. Raises Missing when there is no repository."""
+        """Refresh the listing. Raises Missing when the repository does not exist."""
         out = self.restic.call("list", "snapshots", "--json", "--no-lock", f"--tag={OURS}", "--quiet")
         self._listed = sorted(_parsed(out), key=lambda one: (one.time, one.id))
 
@@ -87,7 +87,7 @@ class Snapshots:
             self._listed = None
 
     def all(self) -> list[Snapshot]:
-        """All of ours, oldest first; none, if there is no repository."""
+        """All snapshots made by this collection, oldest first; empty if the repository does not exist."""
         if self._listed is None:
             try:
                 self.refresh()

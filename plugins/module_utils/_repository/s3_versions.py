@@ -21,7 +21,7 @@ _REWRITTEN = "/.state/"
 
 
 class Versions(NamedTuple):
-    """All that is there under one key, oldest first, as boto3 gives it."""
+    """All versions of one key, oldest first, as boto3 returns them."""
 
     key: str
     versions: list[Mapping[str, Any]]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""For how long this host has seen something unchanged: where no clock but its own can be believed."""
+"""For how long this host has seen something unchanged: where only its own clock can be trusted."""
 
 from __future__ import annotations
 

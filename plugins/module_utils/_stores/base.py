@@ -163,10 +163,10 @@ class Referring(Protocol):
         can't be told."""
 
     def build_on(self, details: Mapping[str, Any]) -> None:
-        """Called before the next snapshot: the newest backup, which that may continue instead of beginning anew."""
+        """Called before the next snapshot: the newest backup, which the snapshot may continue."""
 
     def forget(self, details: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> None:
-        """Remove what an earlier backup refers to; what is gone is no error. Raises SourceError if something stays.
+        """Remove the data that an earlier backup refers to, if it exists. Raises SourceError if some of it remains.
 
         :param others: of the backups that are still needed, and may refer to the same.
         """

@@ -57,7 +57,7 @@ class CommandStore:
         self._ignore: list[str] = options.get("ignore") or []
 
     def exists(self) -> bool:
-        """It may: only its programs could tell, and an error of theirs must not be taken for an empty store."""
+        """It may: only its programs could tell, and an error of a program must not be mistaken for an empty store."""
         return True
 
     def parameters(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A JSON document as a store from which old records are removed: a new document takes its place at once."""
+"""A JSON document as a store from which old records are removed: a new document replaces it atomically."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class JsonPurger(WithoutReferences, JsonTarget):
     def remove(
         self, info: Info, relations: Sequence[Relation], batches: Iterable[Batch], action: str, max_wait: float
     ) -> Iterator[Removed]:
-        """All at once. The keys of all batches are in memory."""
+        """All in one step. The keys of all batches are in memory."""
         for attempt in range(1, _TRIES + 1):
             try:
                 removed = self._remove(info, batches)

@@ -188,7 +188,7 @@ class JsonTarget(JsonSource):
         return ""
 
     def interference(self, infos: Sequence[Info], removing: Collection[str]) -> list[str]:
-        """A document does nothing by itself."""
+        """A document has no triggers."""
         return []
 
     def folded(self, info: Info) -> Collection[str]:
@@ -247,7 +247,7 @@ class JsonTarget(JsonSource):
         self._stage().write(_staged(info), records, account, upsert)
 
     def by_place(self, info: Info) -> Info:
-        """Never called: a document is written anew."""
+        """Never called: a document is rewritten."""
         return info
 
     def delete(self, info: Info, wanted: Sequence[tuple[Any, ...]], checkpoint: Any = None) -> None:

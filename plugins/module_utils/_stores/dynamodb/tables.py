@@ -164,7 +164,7 @@ def _create(client: Client, name: str, arguments: Mapping[str, Any]) -> dict[str
 
 
 def drop_table(client: Client, name: str) -> None:
-    """Remove a table, if it exists, and wait until it is gone.
+    """Remove a table, if it exists, and wait until it no longer exists.
 
     :raises TargetError: it cannot be removed.
     """

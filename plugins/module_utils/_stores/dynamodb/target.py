@@ -99,7 +99,7 @@ class DynamodbTarget(DynamodbSource):
         return ""
 
     def interference(self, infos: Sequence[Info], removing: Collection[str]) -> list[str]:
-        """A table does nothing by itself."""
+        """A table has no triggers."""
         return []
 
     def folded(self, info: Info) -> Collection[str]:

@@ -292,7 +292,7 @@ def _narrower(native: str) -> str:
 
 
 def names_in(connection: Any, schema: str) -> set[str]:
-    """What tables, indexes and the like are called."""
+    """Names of tables, indexes and other objects."""
     query = "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s"
     return {name for (name,) in connection.execute(query, (schema,))}
 

@@ -90,7 +90,7 @@ class PostgresqlTarget(PostgresqlSource):
         return self._writer
 
     def schema_transaction(self, *, rehearsal: bool, merge: bool) -> SchemaTransaction:
-        """For writing into the tables that are there; see there."""
+        """For writing to existing tables."""
         return SchemaTransaction(self._options, self._schema, self._doubts, rehearsal=rehearsal, merge=merge)
 
     def check_state(self) -> None:
@@ -107,7 +107,7 @@ class PostgresqlTarget(PostgresqlSource):
         return taken
 
     def recover(self) -> None:
-        """What was not committed is gone."""
+        """Uncommitted changes have been rolled back."""
 
     def check_writable(self, infos: Sequence[Info], size: int, rights: Rights = NO_RIGHTS) -> None:
         """How much free space a server has is not for its users to know."""
@@ -166,7 +166,7 @@ class PostgresqlTarget(PostgresqlSource):
         return certain
 
     def folded(self, info: Info) -> Collection[str]:
-        """None: the server is asked about collations."""
+        """None: the server itself compares with collations."""
         return ()
 
     def clashes(self, info: Info, existing: Info, chunks: Iterable[Sequence[Record]], scratch: str) -> Clashes:

@@ -17,7 +17,7 @@ _NUMBERS = {int, float, type(None)}
 
 
 def with_members(lines: Sequence[Any], names: Sequence[str], columns: Sequence[Sequence[Any]]) -> list[Any]:
-    """The lines, which are objects with members, with one more for each column. What is no line stays as it is."""
+    """The lines, which are objects with members, with one more for each column. Empty lines are not changed."""
     for name, column in zip(names, columns):
         head = f', "{name}": '
         lines = [f"{line[:-1]}{head}{text}}}" if line else line for line, text in zip(lines, _texts(column))]

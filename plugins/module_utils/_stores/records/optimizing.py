@@ -80,7 +80,7 @@ class Optimizer(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
     def lock(self) -> bool:
-        """Exclude other runs of ours. False: there is one."""
+        """Lock out other runs of the collection. False if one is running."""
 
     def plan(self, wanted: Wanted, progress: Progress) -> OptimizePlan:
         """Only reads.

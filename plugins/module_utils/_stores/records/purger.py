@@ -124,7 +124,7 @@ class Singly:
 
 
 class Waiting:
-    """Batches that wait to be removed, for a store that removes other numbers of records at once."""
+    """Batches that wait to be removed, for a store that removes a different number of records at a time."""
 
     def __init__(self, batches: Iterable[Batch]) -> None:
         self._batches = iter(batches)
@@ -232,7 +232,7 @@ class Purger(TargetStore, Protocol):
     least_wait: float  # seconds: a shorter wait of writers can't be promised
 
     def identity_of(self, info: Info) -> str:
-        """The identity of the table: another one if it was created anew where tokens depend on that."""
+        """The identity of the table: it differs after the table was recreated, where tokens depend on that."""
 
     def tells_apart(self, info: Info) -> bool:
         """Whether the database takes no two keys for the same, and no record lacks a part of its key."""

@@ -149,7 +149,7 @@ class TargetStore(SourceStore, Protocol):
         """Make the collections that are missing, and keep all checkpoints: one commit, where the store has commits.
 
         :param new: the names of those that were missing when the migration was planned.
-        :raises TargetError: one is there with another schema, or appeared since.
+        :raises TargetError: one exists with another schema, or was created since.
         """
 
     def write(self, info: Info, records: Sequence[Record], account: Account, upsert: bool) -> None:

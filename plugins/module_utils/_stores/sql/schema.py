@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the SQL stores share about schemas: sizes of columns, and whether a collection fits a table that is there."""
+"""What the SQL stores share about schemas: sizes of columns, and whether a collection fits an existing table."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def marked(info: Info, kept: Info) -> Info:
 
 
 def check_fits(info: Info, existing: Info, fold: Callable[[str], str]) -> Info:
-    """The collection with the fields of the table that is there.
+    """The collection with the fields of the existing table.
 
     :raises TargetError: the key differs, a field is missing, or the table wants one that the collection lacks.
     """

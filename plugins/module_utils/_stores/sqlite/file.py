@@ -198,7 +198,7 @@ def persist(
 
 
 def locked(path: str, kind: type[Day2Error], patience: float, words: str) -> Day2Error:
-    """The error of a database that stays locked."""
+    """The error of a database that remains locked."""
     who = holders(path)
     return kind(
         f"{path}: {words}, for more than {format_duration(patience)}. {open_in(who)}.",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an SQLite database says of itself. Each figure is read by itself, so that no writer waits for all of them."""
+"""Figures of an SQLite database. Each one is read separately, so that no writer waits for all of them."""
 
 # ruff: noqa: S608 names are quoted by `identifier`
 from __future__ import annotations

@@ -62,7 +62,7 @@ _NUMBER = re.compile(r"[ \t\n\v\f\r]*[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+
 
 
 def kind(declared: str) -> str:
-    """The kind of a column by its declared type: one of ours, or that of its affinity."""
+    """The kind of a column by its declared type: one that migrate writes, or that of its affinity."""
     words = declared.upper().partition("(")[0].strip()
     if words in _OURS or words == "BOOL":
         return _OURS.get(words, BOOLEAN)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is checked of a restored store, beside that it equals the backup: what its type allows."""
+"""Checks of a restored store beyond its comparison with the backup, by type."""
 
 from __future__ import annotations
 

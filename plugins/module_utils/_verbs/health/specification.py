@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads the checks of a task from its arguments, and reports all errors at once."""
+"""Reads the checks of a task from its arguments, and reports all errors together."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading a target back: does it hold what it should? If not, and if that is asked for, what differs is repaired."""
+"""Reads a target back and compares it with the source. With `repair`, differing records are written again."""
 
 from __future__ import annotations
 

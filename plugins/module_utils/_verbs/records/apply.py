@@ -89,7 +89,7 @@ def change(changing: Changing, planned: Spool, outcome: Outcome, progress: Progr
 
 
 def replace(target: TargetStore, info: Info, planned: Spool, outcome: Outcome, progress: Progress) -> None:
-    """Write a new document with the changed records, which takes the place of the old one at once.
+    """Write a new document with the changed records, which replaces the old one atomically.
 
     :raises Overtaken: someone else has written the document meanwhile. It was not changed.
     """

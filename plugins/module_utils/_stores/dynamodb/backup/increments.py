@@ -87,7 +87,7 @@ def difference(summary: Mapping[str, Any], reference: Reference) -> str:
 
 
 def requests(records: Iterator[Mapping[str, Any]], key: Sequence[KeyField]) -> Iterator[bytes]:
-    """What is to be written for the records of an incremental export. Raises TargetError for what is no such record."""
+    """The changes to write for the records of an incremental export. Raises TargetError for an invalid record."""
     for record in records:
         try:
             image = record.get("NewImage")

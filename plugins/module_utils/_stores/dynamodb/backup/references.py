@@ -73,7 +73,7 @@ def engine_of(store: DynamodbStore, method: str) -> Engine:
 
 
 def take(store: DynamodbStore, sink: Sink, made: list[Reference]) -> Snapshot:
-    """Have AWS back up the tables, all at once, and wait for it. In check mode, only look at them.
+    """Back up the tables in AWS, all at the same time, and wait for it. In check mode, only describe them.
 
     :param made: receives what was made, also if another table fails.
     """

@@ -139,7 +139,7 @@ class NewTable:
 
     def check(self, trouble: str) -> None:
         """:param trouble: why AWS can't restore the backup.
-        :raises RepositoryError: it can't, or it has nothing of the time that is asked for.
+        :raises RepositoryError: it can't, or it has no data of the requested time.
         """
         if trouble:
             raise RepositoryError(

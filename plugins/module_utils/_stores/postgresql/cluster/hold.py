@@ -104,7 +104,7 @@ AND (NOT has_schema_privilege(n.oid, 'USAGE') OR NOT CASE c.relkind
 
 
 def check_readable(connection: Any, database: str) -> None:
-    """Raise SourceError for all tables and sequences at once that this role may not read, or not all rows of."""
+    """Raise SourceError that names all tables and sequences which this role cannot read completely."""
     refused = connection.execute(_FORBIDDEN).fetchall()
     if not refused:
         return

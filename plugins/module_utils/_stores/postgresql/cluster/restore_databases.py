@@ -91,7 +91,7 @@ def remove_leftovers(session: Any, place: Place) -> list[str]:
 
 
 def is_left(comment: Optional[str], entered: bool, mark: str) -> bool:
-    """Whether a database with a name of ours was made by a run of ours.
+    """Whether a database with a reserved name was created by a restore.
 
     Between its creation and its comment, nobody can connect to it: then it contains nothing of anybody.
     """

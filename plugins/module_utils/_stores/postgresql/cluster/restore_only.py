@@ -228,7 +228,7 @@ class _Work:
         return triggers.notes
 
     def commit(self) -> Any:
-        """Returns the session to go on with."""
+        """Returns the session to continue with."""
         return commit(self._server, self.session)
 
     def _replaced(self) -> list[Name]:

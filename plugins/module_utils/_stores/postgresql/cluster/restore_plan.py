@@ -264,7 +264,7 @@ class WholeRestoration:
         self._applied = False
 
     def clean(self, *_exc: object) -> None:
-        """Drop what is no longer needed: the old databases, or the new ones that did not take their place."""
+        """Drop databases that are no longer needed: the old ones, or new ones that have not replaced them."""
         for part in self._parts if not self._kept else ():
             name = part.place.old if self._applied else part.place.new
             try:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checks what a server must have before a database can be restored to it. Everything missing is listed at once."""
+"""Checks what a server must have before a database can be restored to it. All that is missing is reported together."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, day2.ops contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the server is asked about its archive; apart, as health checks ask the same."""
+"""The query for the state of the archive; in a separate file, as health checks also use it."""
 
 from __future__ import annotations
 
