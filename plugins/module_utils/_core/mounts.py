@@ -48,19 +48,18 @@ def mounts() -> list[Mount]:
 def parse(mountinfo: bytes) -> list[Mount]:
     """The mounts in the text of /proc/self/mountinfo."""
     found = []
-    for line in mountinfo.splitlines():
-        left, dummy, right = line.partition(b" - ")
-        fields, more = [_unescaped(one) for one in left.split()], [_unescaped(one) for one in right.split()]
+    for line in os.fsdecode(mountinfo).split("\n"):  # at once: a machine of containers has thousands of mounts
+        left, dummy, right = line.partition(" - ")
+        fields, more = left.split(" "), right.split(" ")
         if len(fields) > 5 and len(more) > 2:
-            options, of_mount = tuple(more[2].split(",")), tuple(fields[5].split(","))
-            found.append(Mount(fields[4], more[0], options, of_mount, fields[2]))
+            options, of_mount = tuple(_unescaped(more[2]).split(",")), tuple(fields[5].split(","))
+            found.append(Mount(_unescaped(fields[4]), more[0], options, of_mount, fields[2]))
     return found
 
 
-def _unescaped(field: bytes) -> str:
-    if b"\\" in field:  # hardly ever, and a machine of containers has thousands of mounts
-        field = re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), field)
-    return os.fsdecode(field)
+def _unescaped(field: str) -> str:
+    r"""The kernel writes blanks and backslashes as \NNN."""
+    return re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), field) if "\\" in field else field
 
 
 def mount_points() -> list[str]:

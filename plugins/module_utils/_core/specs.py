@@ -126,7 +126,9 @@ def secret_options(spec: Mapping[str, Any], values: Mapping[str, Any], prefix: s
     """Each option with no_log that has a value: its place, such as "copy_to.0.s3.secret_access_key", and the value."""
     for name, option in spec.items():
         value = values.get(name)
-        if option.get("no_log") and value is not None:
+        if value is None:  # as most of them
+            continue
+        if option.get("no_log"):
             yield prefix + name, value
         several = isinstance(value, list)
         for number, one in enumerate(value if isinstance(value, list) else [value]):

@@ -218,7 +218,8 @@ def _reason_not_to_read(
     newest = history.newest
     if newest is None or request.imported or not request.repository.encryption.fits(newest):
         return None
-    identity = _remembered(request)
+    state = _saved(request)
+    identity = _remembered(request, state)
     if not _has_tags(request, history, identity):
         return None
     if request.max_age is not None:
@@ -228,7 +229,7 @@ def _reason_not_to_read(
                 "recent",
                 f"the newest backup is {format_duration(age)} old, and max_age is {format_duration(request.max_age)}",
             )
-    if identity is None or not holds(newest, identity) or not _is_settled(request):
+    if identity is None or not holds(newest, identity) or not _is_settled(request, state):
         return None
     return "unchanged", "nothing has changed since the newest backup was last compared"
 
@@ -238,9 +239,9 @@ def _saved(request: BackupRequest) -> dict[str, Any]:
     return state if isinstance(state, dict) else {}
 
 
-def _remembered(request: BackupRequest) -> Optional[Identity]:
+def _remembered(request: BackupRequest, state: Mapping[str, Any]) -> Optional[Identity]:
     """The identity of the data when fingerprints were last recorded, if they are of these stores and options."""
-    state, identity = _saved(request), []
+    identity = []
     for entry in request.stores:
         saved = state.get(entry.name)
         if not isinstance(saved, dict) or saved.get("key") != _key(entry):
@@ -252,7 +253,8 @@ def _remembered(request: BackupRequest) -> Optional[Identity]:
 
 def remembered_parts(request: BackupRequest, manifest: Manifest) -> list[tuple[SourcePart, int]]:
     """The parts of an encrypted backup and their sizes, if they are what was last recorded of these stores."""
-    identity, state = _remembered(request), _saved(request)
+    state = _saved(request)
+    identity = _remembered(request, state)
     if identity is None or not holds(manifest, identity):
         return []
     parts = []
@@ -267,9 +269,8 @@ def remembered_parts(request: BackupRequest, manifest: Manifest) -> list[tuple[S
     return parts
 
 
-def _is_settled(request: BackupRequest) -> bool:
+def _is_settled(request: BackupRequest, state: Mapping[str, Any]) -> bool:
     """Whether no file has changed since then."""
-    state = _saved(request)
     for entry in request.stores:
         fingerprint = entry.store.fingerprint()
         if fingerprint is None or fingerprint != state[entry.name].get("fingerprint"):

@@ -8,17 +8,18 @@ Level 1: on databases and logs as small as level 3 (within 4 %) in two thirds of
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import AbstractContextManager
 from typing import Any, Optional
 
-from ..programs import environment
+from ..programs import PATH
 from .base import Readable, Writable
 
 
 def missing() -> Optional[str]:
     """As `Compression.missing`: the program in any case, as it is what decompresses a backup by hand."""
-    return None if shutil.which("zstd", path=environment()["PATH"]) else "zstd"
+    return None if shutil.which("zstd", path=os.environ.get("PATH") or PATH) else "zstd"
 
 
 def writer(fd: int) -> AbstractContextManager[Writable]:
