@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Modules with only some of their code: jobs with the verbs of its jobs, others with the types of their checks, and
-what backs up or restores with the types of its stores.
+what backs up or restores with the types of its stores. A backup is sent with the kinds of its repositories.
 
 ansible-core sends what a module imports. It keeps what it sends under the name of the module for all hosts of a run, so
 each choice is a module with its own name: a copy of the module that also imports what the task needs.
@@ -19,6 +19,7 @@ from typing import Any, Optional
 from ansible.module_utils.common.validation import check_type_dict
 
 from ..module_utils._probes.registry import PROBES
+from ..module_utils._repository.kinds import KINDS, kind_of
 from ..module_utils._stores.registry import STORES
 from ..module_utils._verbs.registry import VERBS
 
@@ -37,6 +38,21 @@ WITH_STORES = (
     "store_optimize",
 )
 _STORES = ("source", "sources", "target", "targets", "store")  # their arguments
+# Verbs that open a repository by its address.
+WITH_REPOSITORIES = (
+    "backup",
+    "backup_copy",
+    "backup_info",
+    "evidence_info",
+    "migrate",
+    "migrate_info",
+    "postgresql_pitr",
+    "purge",
+    "records_update",
+    "restore",
+    "restore_drill",
+    "store_optimize",
+)
 
 # What a choice adds: the name of each part, and its module.
 Parts = dict[str, str]
@@ -68,7 +84,19 @@ def _parts(verb: Any, arguments: Mapping[str, Any]) -> Parts:
         # Without any, the stores are those of a backup or of an earlier run.
         kinds = _named(stores, "type", STORES) or list(STORES)
         parts.update({f"{kind}_store": f"_stores.{STORES[kind].module}" for kind in kinds})
+    if verb in WITH_REPOSITORIES or "backup" in parts:  # the check of that type
+        kinds = _repositories(arguments) if verb == "backup" else list(KINDS)
+        parts.update({f"{kind}_repository": f"_repository.{kind}" for kind in kinds})
     return parts
+
+
+def _repositories(arguments: Mapping[str, Any]) -> list[str]:
+    """The kinds of the repositories of a backup, which opens no others than these."""
+    places = [arguments, *_entries(arguments.get("copy_to"))]
+    if any("$" in str(one.get("repository")) for one in places):  # a variable of the host is expanded there
+        return list(KINDS)
+    kinds = {kind_of(str(one.get("repository")), one.get("engine")) for one in places}
+    return sorted(kinds - {""})
 
 
 def _entries(given: Any) -> list[Mapping[str, Any]]:

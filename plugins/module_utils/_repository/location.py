@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 from .._core.addresses import without_password
 from .._core.errors import Day2Error, InvalidRequest, RepositoryError
 from .._core.pgbackrest import is_pgbackrest
-from .._core.rclone_options import ADDRESS as RCLONE
 from .._core.restic_options import ADDRESSES as OF_RESTIC
-from .._core.restic_options import ENGINE as RESTIC
-from .._core.s3_options import ADDRESS as S3
 from .base import Repository
 from .directory import DirectoryRepository
 from .encryption import encryption_from
+from .kinds import kind_of, opener
 from .manifest import CHECKSUM
 
 if TYPE_CHECKING:
@@ -122,26 +120,21 @@ def _opened(params: Mapping[str, Any]) -> Repository:
             "The repository of pgBackRest is for restore, restore_drill and backup_info only.",
             "Set repository to a directory, s3://bucket/prefix or rclone:REMOTE:path, or use postgresql_pitr.",
         )
-    if params.get("engine") == RESTIC:
-        from .restic import open_restic  # only here: see _stores/registry.py
-
-        return open_restic(params)
-    if params.get("read_back") == CHECKSUM and not location.startswith(S3):
+    kind = kind_of(location, params.get("engine"))
+    if kind == "restic":
+        return opener(kind)(params)
+    if params.get("read_back") == CHECKSUM and kind != "s3":
         raise InvalidRequest("read_back=checksum applies to S3 only.", "Omit it: each backup is read back.")
     if params.get("restic") is not None:
         raise InvalidRequest("The option restic requires engine=restic.", "Set both, or neither.")
-    if location.startswith(S3):
-        from .s3 import open_s3  # only here: see _stores/registry.py
-
-        return open_s3(location, params)
+    if kind == "s3":
+        return opener(kind)(location, params)
     if params.get("lock_for") is not None:
         raise InvalidRequest(
             "lock_for locks backups in S3 only.", "Leave it out, or set repository to s3://bucket/prefix."
         )
-    if location.startswith(RCLONE):
-        from .rclone import open_rclone
-
-        return open_rclone(location, params)
+    if kind == "rclone":
+        return opener(kind)(location, params)
     for option, what in (("limit", "transfers to and from S3 and through rclone"), ("grace", "S3 and rclone")):
         if params.get(option) is not None:
             raise InvalidRequest(f"{option} applies to {what} only.", "Omit it for a directory.")

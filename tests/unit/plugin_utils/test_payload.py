@@ -14,14 +14,16 @@ import pytest
 
 from ansible_collections.day2.ops.plugins import module_utils
 from ansible_collections.day2.ops.plugins.module_utils._probes.registry import PROBES
+from ansible_collections.day2.ops.plugins.module_utils._repository.kinds import KINDS
 from ansible_collections.day2.ops.plugins.module_utils._stores.registry import STORES
 from ansible_collections.day2.ops.plugins.module_utils._verbs.registry import VERBS
 from ansible_collections.day2.ops.plugins.plugin_utils import payload as payloads
-from ansible_collections.day2.ops.plugins.plugin_utils.payload import WITH_STORES, payload
+from ansible_collections.day2.ops.plugins.plugin_utils.payload import WITH_REPOSITORIES, WITH_STORES, payload
 
 MODULES = Path(payloads.__file__).parents[1] / "modules"
 JOBS, CHECKS, BACKUP = MODULES / "jobs.py", MODULES / "health_check.py", MODULES / "backup.py"
 CODE = Path(module_utils.__path__[0])
+REPOSITORIES = [f"_repository.{kind}" for kind in sorted(KINDS)]
 PREFIX = "ansible_collections.day2.ops.plugins.module_utils"
 IMPORT = re.compile(
     r"^ *from (\.+|ansible_collections\.day2\.ops\.plugins\.module_utils)([\w.]*) import (?:\(([^)]*)\)|(.*))", re.M
@@ -94,7 +96,7 @@ def test_only_types_of_checks_are_sent(tmp_path: Path) -> None:
         path = copied(JOBS, tmp_path, jobs=[{"verb": "restore_drill", "arguments": {"probe": probe}}])
         # The stores are those of the backup.
         stores = sorted(f"_stores.{one.module}" for one in STORES.values())
-        assert imported(path) == [*sent_with_it, *stores, "_verbs.drill.drill"]
+        assert imported(path) == [*sent_with_it, *REPOSITORIES, *stores, "_verbs.drill.drill"]
 
 
 def test_what_notifies_is_sent_only_where_it_is_needed(tmp_path: Path) -> None:
@@ -112,14 +114,58 @@ def test_only_types_of_stores_are_sent(tmp_path: Path) -> None:
     path = copied(BACKUP, tmp_path, sources=[{"type": "json"}, {"type": "files"}, {"type": "json"}])
     assert imported(path) == ["_stores.documents.store", "_stores.files.store"]
     jobs = [{"verb": "restore", "arguments": {"targets": [{"type": "sqlite"}]}}]
-    assert imported(copied(JOBS, tmp_path, jobs=jobs)) == ["_stores.sqlite.store", "_verbs.restore"]
+    assert imported(copied(JOBS, tmp_path, jobs=jobs)) == [*REPOSITORIES, "_stores.sqlite.store", "_verbs.restore"]
     assert payload(MODULES / "retention.py", {"rules": []}, tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("places", "kinds"),
+    [
+        ([{"repository": "/srv/backups"}], []),
+        ([{"repository": "s3://bucket/day2"}], ["s3"]),
+        ([{"repository": "rclone:store:day2"}], ["rclone"]),
+        ([{"repository": "s3:server/bucket", "engine": "restic"}], ["restic"]),
+        ([{"repository": "/srv/backups", "engine": "restic"}], ["restic"]),
+        (
+            [{"repository": "/srv/backups"}, {"repository": "s3://bucket"}, {"repository": "rclone:x:y"}],
+            ["rclone", "s3"],
+        ),
+        ([{"repository": "/srv/backups"}, "repository=s3://bucket"], ["s3"]),
+        ([{"repository": "$REPOSITORY"}], sorted(KINDS)),  # expanded on the host
+        ([{"repository": None}], []),
+    ],
+)
+def test_a_backup_is_sent_with_the_kinds_of_its_repositories(
+    tmp_path: Path, places: list[Any], kinds: list[str]
+) -> None:
+    arguments = {"source": {"type": "json"}, **places[0], "copy_to": places[1:]}
+    sent_with_it = [*(f"_repository.{kind}" for kind in kinds), "_stores.documents.store"]
+    assert imported(copied(BACKUP, tmp_path, **arguments)) == sent_with_it
+    jobs = [{"verb": "backup", "arguments": arguments}]
+    assert imported(copied(JOBS, tmp_path, jobs=jobs)) == [*sent_with_it, "_verbs.backup"]
+
+
+def test_a_check_of_backups_is_sent_with_all_kinds_of_repositories(tmp_path: Path) -> None:
+    assert imported(copied(CHECKS, tmp_path, checks=[{"type": "backup"}])) == ["_probes.backup_probe", *REPOSITORIES]
+
+
+def test_what_opens_repositories_by_kind_is_sent_with_them() -> None:
+    """An import by name fails on the host if nobody has sent the module."""
+
+    def opens(path: Path) -> bool:
+        return "_repository.location" in sent(imports(path))
+
+    assert {one.stem for one in MODULES.glob("*.py") if opens(one)} == set(WITH_REPOSITORIES)
+    assert [kind for kind, (module, _name) in PROBES.items() if opens(CODE / f"_probes/{module}.py")] == ["backup"]
+    assert not any(
+        opens(CODE.joinpath(*f"_stores.{one.module}".split(".")).with_suffix(".py")) for one in STORES.values()
+    )
 
 
 def test_all_types_are_sent_if_the_arguments_name_none(tmp_path: Path) -> None:
     """What migrate takes back is said by its checkpoint."""
     for arguments in ({"source": "json"}, {}, {"source": {"type": "?"}}):
-        assert len(imported(copied(BACKUP, tmp_path, **arguments))) == len(STORES)
+        assert len(imported(copied(BACKUP, tmp_path, repository="/srv", **arguments))) == len(STORES)
 
 
 def test_a_string_is_a_mapping_for_ansible_too(tmp_path: Path) -> None:
@@ -134,7 +180,7 @@ def test_a_string_is_a_mapping_for_ansible_too(tmp_path: Path) -> None:
 def test_a_long_choice_has_a_short_name(tmp_path: Path) -> None:
     path = copied(CHECKS, tmp_path, checks=[{"type": kind} for kind in PROBES])
     assert len(path.name) < 50
-    assert len(imported(path)) == len({module for module, _name in PROBES.values()})
+    assert len(imported(path)) == len({module for module, _name in PROBES.values()}) + len(KINDS)
     assert copied(CHECKS, tmp_path, checks=[{"type": kind} for kind in list(PROBES)[1:]]) != path
 
 
