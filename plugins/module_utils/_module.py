@@ -14,7 +14,10 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.common.parameters import remove_values
 
 # First: an older Python can't import the others, which zipimport would compile twice.
-from . import _node_python, _zip_cache, _zip_import
+from . import _node_python, _zip_import
+
+# isort: split
+from . import _zip_cache
 from ._core.addresses import secrets_in_addresses
 from ._core.errors import MissingDependency, TaskEnded, explained
 from ._core.paths import check_paths
@@ -70,11 +73,11 @@ def unmask_short(masked: set[str], params: Any) -> None:
         variables = params.get("environment")
         if isinstance(variables, Mapping):
             masked.difference_update(text for text in map(str, variables.values()) if len(text) < _SHORTEST_SECRET)
-        for one in params.values():
-            unmask_short(masked, one)
-    elif isinstance(params, list):
+        params = list(params.values())
+    if isinstance(params, list):
         for one in params:
-            unmask_short(masked, one)
+            if isinstance(one, (dict, list)):
+                unmask_short(masked, one)
 
 
 def _warn(module: AnsibleModule, result: dict[str, Any]) -> None:

@@ -4,8 +4,9 @@
 """Keeps the compiled code of this collection on the host, in its state, as Python does in `__pycache__`.
 
 The code of a task comes from a zip file of sources. To compile them takes most of the time of a task that finds
-nothing to do. One file for each version of Python has the newest code of each module. It is used only for the source
-that it was made from, and only if no other user can have written it. Whatever is wrong with it, the source is compiled.
+nothing to do. One file for each version of Python has the newest code of each module. It is used only for a source of
+the same size and CRC-32, which the zip file tells without being unpacked (Python takes a time and a size for its own),
+and only if no other user can have written it. Whatever is wrong with it, the source is compiled.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import marshal
 import os
 import stat
 import zipimport
+import zlib
 from collections.abc import Callable
 from importlib.util import MAGIC_NUMBER
 from types import CodeType
+from typing import Any, Optional
 
 from ._core.state_directory import directory
 
@@ -26,7 +29,8 @@ _OURS = "ansible_collections/day2/ops/"
 _DIGEST = hashlib.sha256().digest_size
 
 _Compile = Callable[[str, bytes], CodeType]
-_Modules = dict[str, tuple[bytes, bytes]]  # by name of the file: digest of the source, compiled code
+_Load = Callable[[Any, str], tuple[CodeType, bool, str]]
+_Modules = dict[str, tuple[tuple[int, int], bytes]]  # by name of the file: size and CRC-32 of the source, compiled code
 _known: _Modules = {}
 _new: _Modules = {}
 
@@ -74,26 +78,51 @@ def _is_ours(about: os.stat_result) -> bool:
 
 def _cached(compile_source: _Compile) -> _Compile:
     """The same function, which compiles only what is not known."""
-    _known.update(_read())
 
     @functools.wraps(compile_source)
     def compiled(path: str, source: bytes) -> CodeType:
         _archive, ours, name = path.partition(_OURS)
         if not ours:
             return compile_source(path, source)
-        digest = hashlib.sha256(source).digest()
-        known, code = _known.get(name, (b"", b""))
-        if known == digest:
-            found: CodeType = marshal.loads(code)  # noqa: S302 as above
-            return found
+        about = len(source), zlib.crc32(source)
+        known = _found(name, about)
+        if known is not None:
+            return known
         made = compile_source(ours + name, source)  # without the path of the zip file, which differs in each task
-        _new[name] = (digest, marshal.dumps(made))
+        _new[name] = (about, marshal.dumps(made))
         return made
 
     return compiled
 
 
-# It is not public. Where it works otherwise, nothing changes.
-_compile_source = getattr(zipimport, "_compile_source", None)
+def _found(name: str, about: tuple[int, int]) -> Optional[CodeType]:
+    known, code = _known.get(name, (None, b""))
+    found: Optional[CodeType] = marshal.loads(code) if known == about else None  # noqa: S302 as above
+    return found
+
+
+def _unread(load: _Load) -> _Load:
+    """The same function, which reads only what is not known, and keeps the last result as _zip_import does."""
+
+    @functools.lru_cache(maxsize=1)
+    @functools.wraps(load)
+    def loaded(importer: Any, fullname: str) -> tuple[CodeType, bool, str]:
+        files = importer._get_files() if hasattr(importer, "_get_files") else importer._files
+        path = importer.prefix + fullname.rpartition(".")[2]
+        for suffix, is_package in (("/__init__.py", True), (".py", False)):
+            if path + suffix in files:
+                place, _method, _packed, size, _offset, _time, _date, crc = files[path + suffix]
+                code = _found(place.partition(_OURS)[2], (size, crc))
+                return load(importer, fullname) if code is None else (code, is_package, place)
+        return load(importer, fullname)
+
+    return loaded
+
+
+# They are not public. Where it works otherwise, nothing changes.
+_compile_source, _get_module_code = (getattr(zipimport, one, None) for one in ("_compile_source", "_get_module_code"))
 if _compile_source is not None and not hasattr(_compile_source, "__wrapped__"):
+    _known.update(_read())
     setattr(zipimport, "_compile_source", _cached(_compile_source))  # noqa: B010
+    if _get_module_code is not None:
+        setattr(zipimport, "_get_module_code", _unread(_get_module_code))  # noqa: B010
