@@ -221,7 +221,7 @@ class S3Objects:
         if not self._is_versioned() or self._versioning != _ENABLED:  # it would be written over
             raise self._no_versions()
         with self.errors("write", key):
-            made = self._client.api.put_object(**self._place(key), **self._client.extra, Body=data)
+            made = self._client.api.put_object(**self._place(key), **self._client.extra, Body=bytearray(data))
             mine = made.get("VersionId") or _NO_VERSION
             if mine == _NO_VERSION:
                 raise self._no_versions()

@@ -35,7 +35,8 @@ def put(client: S3Client, key: str, data: bytes) -> Mapping[str, Any]:
     answer = None if client.extra else client.ask("PutObject", key, data)
     if answer is not None and answer.status < 300:
         return {"VersionId": answer.headers.get("x-amz-version-id")}
-    made: Mapping[str, Any] = client.api.put_object(Bucket=client.bucket, Key=key, Body=data, **client.extra)
+    # of bytes, boto3 would ask first whether they are welcome, which takes another round trip
+    made: Mapping[str, Any] = client.api.put_object(Bucket=client.bucket, Key=key, Body=bytearray(data), **client.extra)
     return made
 
 

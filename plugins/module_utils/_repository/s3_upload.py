@@ -79,8 +79,8 @@ class S3Upload:
     def _run(self, fd: int) -> None:
         try:
             with os.fdopen(fd, "rb", buffering=0) as source:
-                data = _read(source, self._shape.part)
-                while data or not self._objects:
+                ahead = [_read(source, self._shape.part)]  # a name of its own would keep the first part in memory
+                while ahead[0] or not self._objects:
                     number = len(self._objects) + 1
                     key = self._key if number == 1 else f"{self._key}.{number:03d}"
                     one = _Object(
@@ -92,7 +92,7 @@ class S3Upload:
                         checksum=Checksum(self._checksums),
                     )
                     self._objects.append(one)
-                    data = one.fill(data, source)
+                    one.fill(ahead, source)
         except Exception as exc:  # whatever it is, the thread that writes is to hear of it
             self._error = exc
 
@@ -175,20 +175,24 @@ class _Object:
         self._size = 0
         self._tags: list[Future[str]] = []
 
-    def fill(self, data: bytearray, source: Any) -> bytearray:
-        """Upload parts until the object is full or the source is at its end. Returns what is for the next object."""
-        part = self._shape.part
+    def fill(self, ahead: list[bytearray], source: Any) -> None:
+        """Upload parts until the object is full or the source is at its end.
+
+        :param ahead: the part that was read already; in the end, the one for the next object.
+        """
+        part, data = self._shape.part, ahead.pop()
         if len(data) < part:
             self._check()
             self._put(data)
-            return bytearray()
+            ahead.append(bytearray())
+            return
         how = {"ChecksumAlgorithm": "SHA256"} if self._checksum.used else {}
         made = self._client.api.create_multipart_upload(**self._place, **self._client.extra, **how)
         self._upload = made["UploadId"]
         while data and len(self._tags) < self._shape.parts:
             self._send(data)
             data = _read(source, part) if len(data) == part else bytearray()
-        return data
+        ahead.append(data)
 
     def _put(self, data: bytearray) -> None:
         self._checksum.add(data)
@@ -196,7 +200,7 @@ class _Object:
         made = self._client.api.put_object(
             **self._place,
             **self._client.extra,
-            Body=self._client.body(bytes(data), self._check),
+            Body=self._client.body(data, self._check),
             ChecksumSHA256=checksum,
         )
         self._whole, self._size = True, len(data)

@@ -11,6 +11,7 @@ import json
 import os
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -474,6 +475,35 @@ def test_large_files_lie_in_parts_and_pieces(address: str, size: int, pieces: in
             with staging.reopen(name) as handle:
                 found += b"".join(iter(lambda: handle.read(1 << 20), b""))
         assert found == data
+
+
+class Part(bytearray):
+    """One that tells whether it is still in memory."""
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_part_that_was_sent_is_not_kept_in_memory(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, parts, kept = s3_upload._read, [], []
+
+    def noted(source: Any, size: int) -> Part:
+        part = Part(read(source, size))
+        parts.append(weakref.ref(part))
+        return part
+
+    def look(self: S3Client, data: Any, _check: Any) -> Any:
+        kept.append([number for number, one in enumerate(parts, 1) if one() is not None])
+        return data
+
+    monkeypatch.setattr(s3_upload, "WORKERS", 1)
+    monkeypatch.setattr(s3_upload, "PARTS", 4)
+    monkeypatch.setattr(s3_upload, "_read", noted)
+    monkeypatch.setattr(S3Client, "body", look)
+    upload = objects(address).upload("app/x")
+    upload.handle.write(b"x" * (20 << 20))
+    upload.handle.close()
+    assert len(kept) == 4
+    for number, there in enumerate(kept, 1):  # one is sent, and one more may be read
+        assert {number} <= set(there) <= {number - 1, number, number + 1}
 
 
 @pytest.mark.usefixtures("small_parts")

@@ -208,6 +208,27 @@ def test_bodies_are_signed_where_nothing_else_protects_them(tls: bool, tmp_path:
     assert (headers["X-Amz-Content-SHA256"] == "UNSIGNED-PAYLOAD") is tls
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda one: one.put("x", b"x"),
+        lambda one: one.create("x", b"x"),
+        lambda one: one._create_version("x", b"x"),
+        lambda one: one.upload("x").handle.close(),
+    ],
+    ids=["put", "create", "create-version", "upload"],
+)
+def test_a_small_object_is_sent_without_asking_first(write: Any) -> None:
+    with answering(Answer(403, "AccessDenied")) as (url, requests):
+        one = objects(url)
+        assert one._client.api  # which would ask
+        one._versioning = "Enabled"
+        with pytest.raises(Day2Error):
+            write(one)
+    ((_line, headers),) = requests
+    assert "Expect" not in headers
+
+
 def test_an_error_with_the_status_of_success_is_no_empty_listing() -> None:
     with answering(Answer(200, "InternalError", "We encountered an internal error.")) as (url, _requests):
         for ask in (lambda one: one.folders(), lambda one: one.walk("").__next__(), lambda one: one.abort_uploads("")):
