@@ -29,6 +29,7 @@ from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluste
     table_sums,
 )
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster.restore_databases import Place
+from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql.cluster.restore_load import copy_in
 from tests.services.waiting import wait_for
 
 from .conftest import MemorySink
@@ -689,3 +690,24 @@ def test_a_database_and_a_role_that_are_read_only_and_have_no_time(bench: Bench)
         assert [None, "default_transaction_read_only", "on"] in bench.properties("shop")["settings"]
     finally:
         bench.execute("postgres", "ALTER ROLE postgres RESET ALL")
+
+
+def test_rows_do_not_pile_up_before_a_slower_server(bench: Bench) -> None:
+    words = "PERFORM pg_sleep(0.3) WHERE NEW.id % 1000 = 1; RETURN NEW;"
+    bench.make(
+        "slow",
+        f"""CREATE TABLE public.rows (id int, v text);
+        CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {words} END $$;
+        CREATE TRIGGER wait BEFORE INSERT ON public.rows FOR EACH ROW EXECUTE FUNCTION public.wait()""",
+    )
+    waiting = []
+    with bench.server().connect("slow") as session:
+
+        def blocks() -> Iterator[bytes]:
+            for start in range(1, 3001, 1000):
+                yield b"".join(b"%d\t%s\n" % (number, b"v" * 1000) for number in range(start, start + 1000))
+                waiting.append(session.pgconn.flush())
+
+        copy_in(session, b"COPY public.rows FROM stdin;", blocks(), "1.dat")
+        assert session.execute("SELECT count(*) FROM public.rows").fetchone()[0] == 3000
+    assert waiting == [0, 0, 0]

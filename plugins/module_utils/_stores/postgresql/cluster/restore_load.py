@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shutil
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +25,7 @@ from .restore_tools import Tools
 from .server import Server
 
 _BATCH = 50  # small tables in one transaction
-_AT_ONCE = 1 << 16  # bytes: libpq moves all that is still to be sent each time that the server has taken some of it
+_AT_ONCE = 1 << 16  # bytes
 # names can contain anything, also what looks like the end of the statement
 _COPY = re.compile(rb'^-- TOC entry (\d+) .*?^(COPY (?:[^"\n;]|"(?:[^"]|"")*")*? FROM stdin;)$', re.M | re.S)
 _ENCODING = re.compile(rb"^SET client_encoding = '([^']+)';$", re.M)
@@ -160,6 +161,15 @@ def copy_in(session: Any, statement: bytes, rows: Iterable[bytes], name: str) ->
             for data in rows:
                 for start in range(0, len(data), _AT_ONCE):
                     copy.write(data[start : start + _AT_ONCE])
+                    _flush(session)
+
+
+def _flush(session: Any) -> None:
+    """Wait until everything is sent: libpq moves all that is waiting each time that the server has taken some of it."""
+    ready = select.poll()
+    ready.register(session.fileno(), select.POLLIN | select.POLLOUT)  # who waits until we read takes nothing
+    while session.pgconn.flush():
+        ready.poll()
 
 
 def copy_statements(tools: Tools, archive: str) -> tuple[dict[str, bytes], str]:
