@@ -173,12 +173,14 @@ def test_status(controller: Controller, application: Application) -> None:
 
 
 def test_backup_verify_and_report(
-    controller: Controller, calls: list[dict[str, Any]], application: Application
+    controller: Controller, calls: list[dict[str, Any]], application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """the workflow, with the artifacts of the nodes before each"""
     nodes = {
         one["identifier"]: one for one in of_kind(calls, "workflow_job_template")["backup and verify"]["workflow_nodes"]
     }
+    monkeypatch.setenv("DAY2_STATE", str(application.root / "state"))  # where its journal of evidence is
+    controller.inventory["all"]["hosts"][HOST]["store_backup_evidence"] = True
     name, ended = "backup", {}
     while True:
         template = nodes[name]["unified_job_template"]["name"][len("day2 ") :]
@@ -197,6 +199,10 @@ def test_backup_verify_and_report(
     assert (application.root / "report" / "fleet.json").exists()
     job = controller.launch("drill", {"day2_drill_set": "app"})
     assert [(one["name"], one["status"]) for one in job.of("day2_drill")["results"]] == [("app", "pass")]
+    # and the head of the journal of evidence, where the host cannot write
+    head = ended["backup"].of("day2_backup")["evidence"]
+    assert head == {key: ended["backup"].artifacts["day2_evidence"][HOST][key] for key in head}
+    assert 3 == head["count"] < job.of("day2_drill")["evidence"]["count"]
 
 
 def test_restore_of_an_encrypted_set(controller: Controller, application: Application) -> None:
