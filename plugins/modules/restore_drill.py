@@ -322,16 +322,14 @@ drill:
       type: bool
       sample: false
     stages:
-      description: Seconds of the stages that were reached, C(restore), C(verify) and C(probe).
-      type: dict
-      sample: {"restore": 41.2, "verify": 12.9, "probe": 0.4}
-    one_stream:
       description:
-        - Steps that are timed together as C(restore). The backup is located, and its data is read, decrypted and
-          written in one stream.
-      type: list
-      elements: str
-      sample: [fetch, decrypt, restore]
+        - Seconds of the stages that were reached, C(fetch), C(decrypt), C(restore), C(verify) and C(probe).
+        - Data is read, decrypted and written in one stream. C(fetch) is the time to find the backup and to wait for
+          data of the repository, C(decrypt) the time to wait for C(age) while it has data, C(restore) all other time
+          until everything is written.
+        - What C(restic) and C(pgbackrest) decrypt themselves has no stage of its own.
+      type: dict
+      sample: {"fetch": 16.1, "decrypt": 2.3, "restore": 22.8, "verify": 12.9, "probe": 0.4}
     rto_s:
       description: Lower bound of the recovery time in seconds, the sum of the stages. V(none) unless the drill has passed.
       type: float

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import resource
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
@@ -19,6 +20,7 @@ from .manifest import Manifest
 from .recognition import is_recognized
 
 if TYPE_CHECKING:
+    from .._core.compression.base import Readable
     from .base import Repository
 
 _REQUIRED = "encrypted"
@@ -41,6 +43,14 @@ class Encryption(NamedTuple):
         marks = marks_of(manifest.id)
         recognized = bool(self.recipients) and is_recognized(manifest)  # otherwise nobody has checked its seal
         return recognized and equal(manifest.envelope.recipients, marks.recipients(self.recipients))
+
+    @contextlib.contextmanager
+    def decrypting(self, source: Readable) -> Iterator[Readable]:
+        """Decrypt a stream with the identity. Raises as `age.decrypting`."""
+        from .._core import age  # only here: see _stores/registry.py
+
+        with age.decrypting(self.identity or b"", source) as reader:
+            yield reader
 
 
 NOT_ENCRYPTED = Encryption()

@@ -134,9 +134,7 @@ def _content(
         stored = stack.enter_context(contextlib.closing(_stored(repository, name, manifest, pieces)))
         source: Any = stored
         if manifest.envelope is not None:
-            from .._core import age  # only here: see _stores/registry.py
-
-            source = stack.enter_context(age.decrypting(repository.encryption.identity or b"", stored))
+            source = stack.enter_context(repository.encryption.decrypting(stored))
         yield stored, stack.enter_context(usable(manifest.compression).reader(source))
 
 

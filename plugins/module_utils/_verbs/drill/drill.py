@@ -34,13 +34,14 @@ from .damage import Damaging
 from .databases import check_database
 from .notes import remove_left as remove_left_elsewhere
 from .notes import thrown_away
-from .outcome import FAIL, INCONCLUSIVE, PROBE, RESTORE, VERIFY, Report, Unsound, result_of
+from .outcome import FAIL, FETCH, INCONCLUSIVE, PROBE, VERIFY, Report, Unsound, result_of
 from .place import check_apart, checked_base, drill_directory, remove_left
 from .prefixes import NATIVE
 from .probe import Locations, Probe, check_probe, probe_from, run_probe
 from .record import record
 from .targets import ARGUMENTS as TARGET
 from .targets import Servers, Target, check_types, live_paths, local_size, locations_of, names_of, targets_of
+from .waits import Timed
 
 ARGUMENTS: dict[str, Any] = {
     "argument_spec": dict(
@@ -86,11 +87,13 @@ class DrillRequest(NamedTuple):
 class DrillPlan(NamedTuple):
     """The backup is chosen and held, and everything that can be known before the restore was checked.
 
-    `damaging`: reads one stored file with one bit changed, in a negative drill.
+    `timed`: measures how long readers wait for the repository. `damaging`: reads one stored file with one bit changed,
+    in a negative drill.
     """
 
     request: DrillRequest
     found: Found
+    timed: Timed
     damaging: Optional[Damaging] = None
 
     @property
@@ -186,7 +189,7 @@ def _recorded(report: Report, params: Mapping[str, Any]) -> dict[str, Any]:
 def plan(request: DrillRequest, progress: Progress, report: Report) -> Iterator[DrillPlan]:
     """Choose the backup, hold it, and check what can be known before it is restored."""
     with contextlib.ExitStack() as stack:
-        with report.timed(RESTORE):
+        with report.timed(FETCH):
             progress.start(f"Looking for the backup of {request.name} to drill")
             found = find(request.repository, request.name, request.choice, [])
             source, name, manifest = found
@@ -207,11 +210,12 @@ def plan(request: DrillRequest, progress: Progress, report: Report) -> Iterator[
             need_space(request.base, size + size // 64 + LEAST, f"A drill of backup {manifest.id}")
         if not os.access(request.base, os.W_OK | os.X_OK):
             raise TargetError(f"The scratch directory {request.base} is not writable.", "Set scratch to another one.")
+        timed: Any = Timed(source)
         if not request.negative:
-            yield DrillPlan(request, found)
+            yield DrillPlan(request, (timed, name, manifest), timed)
             return
-        damaging: Any = Damaging(source, manifest)
-        yield DrillPlan(request, (damaging, name, manifest), damaging)
+        damaging: Any = Damaging(timed, manifest)
+        yield DrillPlan(request, (damaging, name, manifest), timed, damaging)
 
 
 def _foresee(ready: DrillPlan, progress: Progress) -> None:
@@ -253,7 +257,7 @@ def apply(ready: DrillPlan, progress: Progress, report: Report) -> None:
             if ready.damaging:
                 _find_damage(ready, targets, directory, progress, report)
                 return
-            with report.timed(RESTORE):
+            with report.timed_restore(ready.timed.clock.seconds):
                 _restore(ready, targets, directory, progress, report)
             with report.timed(VERIFY):
                 _verify(ready, targets, directory, progress, report)
@@ -339,7 +343,7 @@ def _find_damage(ready: DrillPlan, targets: list[Target], directory: str, progre
     damaging: Any = ready.damaging
     victim = damaging.victim.path
     try:
-        with report.timed(RESTORE):
+        with report.timed_restore(ready.timed.clock.seconds):
             _restore(ready, targets, directory, progress, report)
     except DamagedBackup as exc:
         if not damaging.is_found(exc.problems):  # the backup itself is damaged

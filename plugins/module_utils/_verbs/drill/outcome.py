@@ -9,7 +9,7 @@ import contextlib
 import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from ..._core.addresses import without_password
 from ..._core.errors import (
@@ -30,9 +30,7 @@ from ..._repository.manifest import Manifest
 from ..._repository.opening import NotOpened
 
 PASS, FAIL, INCONCLUSIVE = "pass", "fail", "inconclusive"
-RESTORE, VERIFY, PROBE = "restore", "verify", "probe"
-# What is read is decrypted, decompressed and written at once: nobody can tell the times of these apart.
-_ONE_STREAM = ("fetch", "decrypt", RESTORE)
+FETCH, DECRYPT, RESTORE, VERIFY, PROBE = "fetch", "decrypt", "restore", "verify", "probe"
 _LONGEST = 800  # characters of a reason
 _HINTS = {
     FAIL: "Restore an older backup by hand (restore with backup=ID), and find out why this one cannot be restored.",
@@ -76,6 +74,23 @@ class Report:
             yield
         finally:
             self.stages[stage] = round(self.stages.get(stage, 0.0) + time.monotonic() - began, 3)
+
+    @contextlib.contextmanager
+    def timed_restore(self, waits: Callable[[], tuple[float, float]]) -> Iterator[None]:
+        """The block is a restore. What it waited for the repository and for age counts for the stages of these.
+
+        :param waits: tells the seconds of both after the block.
+        """
+        try:
+            with self.timed(RESTORE):
+                yield
+        finally:
+            fetch, decrypt = waits()
+            rest = self.stages.pop(RESTORE) - fetch - decrypt  # as these stages come first
+            self.stages[FETCH] = round(self.stages.get(FETCH, 0.0) + fetch, 3)
+            if self.manifest and self.manifest.envelope:
+                self.stages[DECRYPT] = round(decrypt, 3)
+            self.stages[RESTORE] = round(max(rest, 0.0), 3)
 
     def passed(self, reason: str = "") -> None:
         self.verdict, self.reason = PASS, reason
@@ -127,7 +142,6 @@ def result_of(report: Report, params: Mapping[str, Any], check: bool) -> dict[st
             "at": format_time(report.began.replace(microsecond=0)),
             "negative": params["negative"],
             "stages": report.stages,
-            "one_stream": [one for one in _ONE_STREAM if one != "decrypt" or (manifest and manifest.envelope)],
             "rto_s": _total(report) if verdict == PASS and not params["negative"] and not check else None,
             "rpo_s": report.rpo,
             "canary": report.canary,

@@ -349,7 +349,7 @@ def test_what_aws_keeps_is_drilled_in_tables_of_its_own(
     probe = ["sh", "-c", 'case "$DAY2_DRILL_PREFIX" in day2_drill_????????????????_) ;; *) false; esac']
     done = drilled(probe=probe, options={"overrides": {"BillingModeOverride": "PAY_PER_REQUEST"}})
     assert done["drill"]["verdict"] == "pass", done["msg"]
-    assert list(done["drill"]["stages"]) == ["restore", "verify", "probe"]
+    assert list(done["drill"]["stages"]) == ["fetch", "restore", "verify", "probe"]
     assert done["drill"]["rto_s"] == pytest.approx(sum(done["drill"]["stages"].values()))
     assert "2 tables, whose keys equal the backup and whose 3 items can be read" in done["msg"]
     assert any("billing mode" in one for one in done["warnings"])

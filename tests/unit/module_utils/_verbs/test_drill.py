@@ -14,6 +14,8 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import threading
+import time
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -23,9 +25,11 @@ import pytest
 from ansible_collections.day2.ops.plugins.module_utils._core import files as core_files
 from ansible_collections.day2.ops.plugins.module_utils._core import host_state
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cancelled, InvalidRequest, TargetError
+from ansible_collections.day2.ops.plugins.module_utils._repository.directory import DirectoryRepository
 from ansible_collections.day2.ops.plugins.module_utils._verbs import backup, restore
 from ansible_collections.day2.ops.plugins.module_utils._verbs.drill import drill, place
 from ansible_collections.day2.ops.plugins.module_utils._verbs.drill.choice import position
+from ansible_collections.day2.ops.plugins.module_utils._verbs.drill.waits import AGE, REPOSITORY, Clock
 from tests.unit.module_utils._verbs.conftest import Application
 from tests.unit.module_utils.verbs import run_verb
 
@@ -91,10 +95,9 @@ def test_a_drill_of_each_type_passes_and_changes_nothing(lab: Lab, application: 
     told = result["drill"]
     assert (told["verdict"], told["backup"], told["which"]) == ("pass", backup_id, "newest")
     assert (result["changed"], result.get("failed"), result["warnings"]) == (False, None, [])
-    assert sorted(told["stages"]) == ["restore", "verify"]
+    assert list(told["stages"]) == ["fetch", "restore", "verify"]
     assert told["rto_s"] == pytest.approx(sum(told["stages"].values()))
     assert re.match(rf"The drill of app/{backup_id} passed: \w+.*\. A restore takes at least ", result["msg"])
-    assert told["one_stream"] == ["fetch", "restore"]
     assert (told["rpo_s"], told["canary"], told["reason"], told["next"]) == (None, None, None, None)
     assert (state_of(lab.repository), state_of(application.path.parent)) == before
 
@@ -109,7 +112,7 @@ def test_several_stores_and_a_probe_that_finds_them(lab: Lab, database: Applicat
     ).replace("NAME", database.path.name)
     result = lab.drill(probe=["sh", "-c", script])
     assert result["drill"]["verdict"] == "pass", result["msg"]
-    assert list(result["drill"]["stages"]) == ["restore", "verify", "probe"]
+    assert list(result["drill"]["stages"]) == ["fetch", "restore", "verify", "probe"]
     checks = [
         {"name": "database", "type": "sqlite", "path": "{path.db}"},
         {"name": "document", "type": "json", "path": "{path.doc-1}"},
@@ -371,7 +374,7 @@ def test_a_damaged_backup_fails(lab: Lab, database: Application) -> None:
     assert (result["failed"], result["drill"]["verdict"]) == (True, "fail")
     assert "is damaged: data/app.db" in result["drill"]["reason"]
     assert result["drill"]["rto_s"] is None
-    assert list(result["drill"]["stages"]) == ["restore"]
+    assert list(result["drill"]["stages"]) == ["fetch", "restore"]
 
 
 @pytest.mark.parametrize("check", [True, False], ids=["check", "run"])
@@ -719,11 +722,57 @@ def test_an_encrypted_backup_needs_its_identity(lab: Lab, database: Application,
     (recipient,) = [line[14:] for line in key.read_text().splitlines() if line.startswith("# public key: ")]
     lab.backup(database.store, encrypt_to=[recipient])
     told = lab.drill(identity_file=str(key))["drill"]
-    assert (told["verdict"], told["one_stream"]) == ("pass", ["fetch", "decrypt", "restore"])
+    assert (told["verdict"], list(told["stages"])) == ("pass", ["fetch", "decrypt", "restore", "verify"])
     assert lab.drill(identity_file=str(key), negative=True)["drill"]["verdict"] == "pass"
     wrong = lab.drill(identity_file=str(other))["drill"]  # nobody could restore it with that
     assert (wrong["verdict"], "but to none whose identity was given" in wrong["reason"]) == ("fail", True)
     assert lab.drill()["drill"]["verdict"] == "inconclusive"
+
+
+def test_waiting_for_the_repository_and_for_age_has_stages_of_its_own(
+    lab: Lab, database: Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run(["age-keygen", "-o", str(tmp_path / "key")], check=True, capture_output=True)
+    (recipient,) = re.findall("public key: (.*)", (tmp_path / "key").read_text())
+    lab.backup(database.store, encrypt_to=[recipient])
+    program, slow = shutil.which("age"), tmp_path / "bin" / "age"
+    slow.parent.mkdir()
+    slow.write_text(f'#!/bin/sh\ncase " $* " in *" -d "*) sleep 2;; esac\nexec {program} "$@"\n')
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
+    opened = DirectoryRepository.open
+
+    def late(self: DirectoryRepository, *where: str) -> Any:
+        time.sleep(0.75)
+        return opened(self, *where)
+
+    monkeypatch.setattr(DirectoryRepository, "open", late)
+    stages = lab.drill(identity_file=str(tmp_path / "key"))["drill"]["stages"]
+    assert stages["fetch"] >= 0.75
+    assert stages["decrypt"] >= 1.75  # a moment of it may pass while the repository is read
+
+
+def test_threads_that_wait_at_once_count_once() -> None:
+    clock, inside, go_on = Clock(), threading.Barrier(3), threading.Event()
+
+    def wait() -> None:
+        with clock.waiting(AGE):
+            inside.wait()
+            go_on.wait()
+
+    threads = [threading.Thread(target=wait) for _number in range(2)]
+    began = time.monotonic()
+    for one in threads:
+        one.start()
+    inside.wait()
+    with clock.waiting(REPOSITORY):
+        time.sleep(0.2)
+    go_on.set()
+    for one in threads:
+        one.join()
+    repository, age = clock.seconds()
+    assert repository >= 0.2
+    assert 0 < repository + age <= time.monotonic() - began
 
 
 def test_what_is_shown_of_checks_has_no_secrets() -> None:
