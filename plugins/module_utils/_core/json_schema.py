@@ -341,7 +341,7 @@ def _needs(words: str, right: Callable[[Any], bool]) -> Callable[[Any], str]:
 
 def _pattern_shape(value: Any) -> str:
     if not isinstance(value, str):
-        return "is not a text"
+        return "is not a string"
     try:
         _compiled(value)
     except NotAPattern as exc:

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 from ..._core.errors import SourceError, TargetError, Violation
+from ..._core.units import plural
 
 
 class Event(NamedTuple):
@@ -202,8 +203,9 @@ class LifecycleTables(abc.ABC):
     def check_changed(self, table: str, key: str, wanted: int, count: int) -> None:
         """Raise Violation unless a statement has changed that many records."""
         if count > wanted:
+            keys = plural(wanted, "value")
             raise Violation(
-                f"{count} records of {table} match {wanted} values of {key}: the database considers some keys equal."
+                f"{count} records of {table} match {keys} of {key}: the database considers some keys equal."
             )
         if count < wanted:
             raise Violation(f"A trigger or rule of the table {table} has prevented the change.")

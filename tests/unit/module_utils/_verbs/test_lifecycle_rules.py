@@ -45,7 +45,7 @@ def test_keys_that_the_database_takes_for_equal(stores: Stores) -> None:
     store = stores("sqlite")
     sql(store, "CREATE TABLE c (id TEXT COLLATE NOCASE, s TEXT)")
     sql(store, "INSERT INTO c VALUES ('A', 'a'), ('a', 'a')")
-    refused("2 records of c match 1 values of id", store, subject="A", **TO_B)
+    refused("2 records of c match 1 value of id", store, subject="A", **TO_B)
     assert (sql(store, "SELECT DISTINCT s FROM c"), events(store)) == ([("a",)], [])
 
 
@@ -171,9 +171,9 @@ def test_a_hook_that_has_to_be_repeated_is_not_forgotten(stores: Stores) -> None
 @pytest.mark.parametrize(
     ("transition", "message"),
     [
-        ({"name": ["go"]}, "has a name that is not a text"),
-        ({"to": {"b": 1}}, "has a to that is not a text"),
-        ({"before": ["x.yml"]}, "has a before that is not a text"),
+        ({"name": ["go"]}, "has a name that is not a string"),
+        ({"to": {"b": 1}}, "has a to that is not a string"),
+        ({"before": ["x.yml"]}, "has a before that is not a string"),
         ({"shortcut": "false"}, "has a shortcut that is neither true nor false"),
         ({"requires_reason": "no"}, "has a requires_reason that is neither true nor false"),
         ({"set": [1]}, "set is not a dictionary"),
