@@ -102,7 +102,7 @@ def test_a_second_name_counts_only_where_others_write(tmp_path: Path) -> None:
     with SecureDirectory(str(tmp_path)) as directory:
         os.close(directory.open_file("a"))
     tmp_path.chmod(0o777)
-    with SecureDirectory(str(tmp_path)) as directory, pytest.raises(TargetError, match="has 2 names"):
+    with SecureDirectory(str(tmp_path)) as directory, pytest.raises(TargetError, match="has 2 hard links"):
         directory.open_file("a")
 
 

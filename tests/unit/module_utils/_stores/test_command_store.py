@@ -134,10 +134,10 @@ def test_a_line_that_is_very_long_is_not_kept(data: Path, monkeypatch: pytest.Mo
 
 def test_what_verifies_gets_the_dump_and_decides(data: Path, new_sink: NewSink) -> None:
     assert store(data, verify=["grep", "-q", "one"]).snapshot(new_sink()).details == {"bytes": 16}
-    with pytest.raises(SourceError, match=r"The dump is not good: sh failed with exit status 4: cut\."):
+    with pytest.raises(SourceError, match=r"The dump is not usable: sh failed with exit status 4: cut\."):
         store(data, verify=[*SHELL, "cat > /dev/null; echo cut >&2; exit 4"]).snapshot(new_sink())
     data.write_bytes(b"x" * 5_000_000)
-    with pytest.raises(SourceError, match=r"The dump is not good: false failed with exit status 1\."):
+    with pytest.raises(SourceError, match=r"The dump is not usable: false failed with exit status 1\."):
         store(data, verify=["false"]).snapshot(new_sink())
 
 
@@ -324,7 +324,7 @@ def test_nothing_of_a_damaged_backup_becomes_the_target(data: Path, new_sink: Ne
     sink = new_sink()
     copy = copy_of(sink, store(data).snapshot(sink))
     data.write_text("other")
-    with pytest.raises(TargetError, match="The dump is not good: false"):
+    with pytest.raises(TargetError, match="The dump is not usable: false"):
         store(data, verify=["false"]).prepare(copy, (), new_sink().scratch, False)
     copy.damage("dump")
     with pytest.raises(DamagedBackup):

@@ -486,7 +486,7 @@ def test_a_hostile_directory(log: Path, logs: Path, tmp_path: Path) -> None:
     for method in ("rename", "in_place"):
         error = failing(paths=[logs / "*.log"], method=method, keep={"last": 1})
         assert f"{logs}/link.log is a symbolic link and was skipped." in error.details["warnings"]
-        assert "hard.log has 2 names" in str(error)
+        assert "hard.log has 2 hard links" in str(error)
         assert "theirs.log belongs to nobody" in str(error)
     assert secret.read_text() == "root's\n"
     assert os.readlink(logs / "app.log.1") == str(secret)
