@@ -29,11 +29,9 @@ def recipients_from(given: Sequence[str]) -> tuple[str, ...]:
         match = _RECIPIENT.fullmatch(" ".join(one.split()))
         if match is None:
             # it may be a secret by mistake: it is not shown
-            what = (
-                "a secret key" if "SECRET KEY" in one.upper().replace("-", " ") or "PRIVATE KEY" in one else "not one"
-            )
+            secret = "SECRET KEY" in one.upper().replace("-", " ") or "PRIVATE KEY" in one
             raise InvalidRequest(
-                f"encrypt_to: entry {number} is {what}, not a public key.",
+                f"encrypt_to: entry {number} is {'a secret key, ' * secret}not a public key.",
                 "Write recipients of age (age1...) or public SSH keys (ssh-ed25519 AAAA... or ssh-rsa AAAA...).",
             )
         found.add(match[1] or match[2])

@@ -525,10 +525,10 @@ def test_no_core_is_written(save: Any, document: Document) -> None:
 def test_what_is_not_a_public_key_is_refused_and_not_shown(save: Any, document: Document, key: Key) -> None:
     document.fill(5)
     secret = key.identity.splitlines()[-1]
-    with pytest.raises(InvalidRequest, match="number 2 is a secret key") as error:
+    with pytest.raises(InvalidRequest, match="entry 2 is a secret key") as error:
         save(encrypt_to=[key.recipient, secret])
     assert secret not in str(error.value)
-    with pytest.raises(InvalidRequest, match="number 1 is not one"):
+    with pytest.raises(InvalidRequest, match="entry 1 is not a public key"):
         save(encrypt_to=["somebody"])
     with pytest.raises(InvalidRequest, match="age does not accept age1qqq"):
         save(check=True, encrypt_to=["age1qqq"])

@@ -152,7 +152,7 @@ def test_what_can_not_be_compared_is_said_in_check_mode(stores: Stores) -> None:
     table = TABLE.replace(" PRIMARY KEY", "")
     source = made(stores("sqlite"), table, row(1, ("'a'", 1)))
     target = made(stores("sqlite"), table, "CREATE UNIQUE INDEX odd ON users (lower(v))", row(7, ("'x'", 7)))
-    said = "Whether the records of users keep to odd is only known when they are written."
+    said = "Whether the records of users comply with odd is only known when they are written."
     found = run(True, source=source, target=target, on_existing="replace", safety_backup=False)
     assert said in found["warnings"]
 
