@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = sorted((ROOT / "containers" / "compose").glob("*.yml"))
+EXAMPLES = sorted((ROOT / "containers").glob("*/**/*.yml"))
 KUBERNETES = sorted((ROOT / "containers" / "kubernetes").glob("*/job.yml"))
 
 
@@ -56,3 +58,17 @@ def test_the_host_program_accepts_the_jobs(path: Path, program: Path, tmp_path: 
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
     assert list(jobs.iterdir())
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_temporary_files_have_a_place_on_a_read_only_root(path: Path) -> None:
+    """In Kubernetes, nothing but the volumes can be written."""
+    text = path.read_text(encoding="utf-8")
+    if "readOnlyRootFilesystem: true" in text:
+        assert "mountPath: /tmp}" in text
+    elif "read_only: true" in text:
+        assert 'tmpfs: ["/tmp:' in text
+    else:
+        assert "image:" not in text
+    image = (ROOT / "containers" / "Containerfile").read_text(encoding="utf-8")
+    assert re.search(r"^ENV .*\bTMPDIR=/tmp\b", image, re.MULTILINE)
