@@ -184,8 +184,9 @@ class PostgresqlPurger(PostgresqlEditor):
         schema = [self._schema, self._touched, self._known_schema]
         deleted = int(writer.execute(statement, [*given, *schema]).rowcount)
         there, count = deleted, len(batch.keys)
-        if deleted < count:
+        if not deleted:  # otherwise it was the known one, and what was deleted is to be reported
             self._check_schema(info)
+        if deleted < count:
             listed, columns = _listed(info)
             query = f"SELECT count(*) FROM {table}, {listed} WHERE {columns}"
             there += int(writer.execute(query, given[:-1]).fetchone()[0])

@@ -20,7 +20,7 @@ class Wanted(NamedTuple):
     """The limits and wishes of the user.
 
     :param free, dead_rows: in percent.
-    :param min_bytes_freed: what is not worth it below this.
+    :param min_bytes_freed: bytes below which nothing is optimized.
     :param vacuum: auto, full or never.
     :param in_window: whether a window was given, and is open.
     """

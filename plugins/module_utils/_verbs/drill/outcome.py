@@ -77,7 +77,7 @@ class Report:
 
     @contextlib.contextmanager
     def timed_restore(self, waits: Callable[[], tuple[float, float]]) -> Iterator[None]:
-        """The block is a restore. What it waited for the repository and for age counts for the stages of these.
+        """The block is a restore. The time that it waits for the repository counts as fetch, for age as decrypt.
 
         :param waits: tells the seconds of both after the block.
         """

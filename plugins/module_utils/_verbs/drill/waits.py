@@ -10,7 +10,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 from ..._core.compression.base import Readable
 from ..._repository.encryption import Encryption
@@ -66,10 +66,9 @@ class Timed:
         timed.clock = self.clock
         return timed
 
-    def open(self, name: str, backup_id: str, path: str) -> BinaryIO:
+    def open(self, name: str, backup_id: str, path: str) -> Any:
         with self.clock.waiting(REPOSITORY):
-            handle: Any = _TimedReader(self._repository.open(name, backup_id, path), self.clock, REPOSITORY)
-        return handle  # type: ignore[no-any-return]
+            return _TimedReader(self._repository.open(name, backup_id, path), self.clock, REPOSITORY)
 
 
 class _TimedEncryption(Encryption):
