@@ -168,6 +168,26 @@ def test_typed_pages_exist() -> None:
     assert [page for page, found in typed().items() if not found] == []
 
 
+# From an empty machine to a restored application. The rest of the first page comes after that.
+TUTORIALS = [page for page in target().PAGES if page == "START.md" or page.endswith("#From nothing to a restored host")]
+
+
+@pytest.mark.parametrize("page", TUTORIALS)
+def test_a_tutorial_has_at_most_15_lines(page: str) -> None:
+    found = target().typed(page)[: 1 if page == "START.md" else None]
+    lines = [line for language, text in found for line in lines_typed(language, text)]
+    assert "apt-get install" in lines[0]
+    assert any("day2.ops.restore" in line for line in lines)
+    assert len(lines) <= 15
+
+
+def lines_typed(language: str, text: str) -> list[str]:
+    """Lines of a block that the reader types: of a console with continuations, of a file without comments."""
+    if language == "console":
+        return [line for found in re.findall(r"^[$#] (?:.*\\\n)*.*", text, re.MULTILINE) for line in found.splitlines()]
+    return [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+
+
 def words_of(command: str) -> list[list[str]]:
     """The words of each program of a command line."""
     lexer = shlex.shlex(re.sub(r"\$\(.*?\)", "printed", command), posix=True, punctuation_chars=True)

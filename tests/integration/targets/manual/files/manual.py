@@ -8,8 +8,8 @@ manual.py --home DIRECTORY [--instead EXAMPLE=VALUE] PAGE...
                                               others, in a directory with what the reader has: an inventory, for example
 
 PAGE#HEADING is one section. A block of YAML or Python is written to the file that its first line names. Of a block of a
-console, lines with "$ " are run. The scenario `manual` of molecule types what needs hosts; tests/unit/test_manual.py
-says how other blocks are tested.
+console, lines with "$ " are run; lines below one of them are what it must print. The scenario `manual` of molecule
+types what needs hosts; tests/unit/test_manual.py says how other blocks are tested.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ PAGES = [
     ),
 ]
 # What the machine of this test has already.
-INSTALLS = re.compile(r"apt-get install|python3 -m venv|pip install|ansible-galaxy collection install")
+INSTALLS = re.compile(r"apt-get install|createuser|python3 -m venv|pip install|ansible-galaxy collection install")
+COMMAND = re.compile(r"^\$ (.*)\n((?:(?![$#] ).*\n)*)", re.MULTILINE)
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -84,23 +85,23 @@ def typed(page: str) -> list[tuple[str, str]]:
     return BLOCK.findall(text)
 
 
-def steps(page: str) -> Iterator[tuple[str, str]]:
-    """What a page has the reader do: ("write", text of a file) or ("run", command line)."""
+def steps(page: str) -> Iterator[tuple[str, str, str]]:
+    """What a page has the reader do: ("write", text of a file, "") or ("run", command line, output that is shown)."""
     for language, text in typed(page):
         if language in ("yaml", "python"):
-            yield "write", text
+            yield "write", text, ""
         elif language == "console":
-            for line in text.splitlines():
-                if line.startswith("$ ") and not INSTALLS.search(line):
-                    yield "run", line[2:]
+            for command, output in COMMAND.findall(text):
+                if not INSTALLS.search(command):
+                    yield "run", command, output
 
 
 def follow(page: str, home: Path, variables: dict[str, str], instead: dict[str, str]) -> None:
     """Do what a page says, with other values than its examples. A step that fails ends the test."""
     environment = {**os.environ, **variables, "HOME": str(home)}
-    for kind, text in steps(page):
+    for kind, text, output in steps(page):
         for example, value in instead.items():
-            text = text.replace(example, value)
+            text, output = text.replace(example, value), output.replace(example, value)
         if kind == "write":
             (home / text.partition("\n")[0].lstrip("# ")).write_text(text, encoding="utf-8")
             continue
@@ -112,6 +113,8 @@ def follow(page: str, home: Path, variables: dict[str, str], instead: dict[str, 
             raise SystemExit(
                 f"{page}: this line failed with exit status {done.returncode}: {text}\n{done.stdout}{done.stderr}"
             )
+        if output and done.stdout != output:
+            raise SystemExit(f"{page}: this line printed {done.stdout!r}, and not {output!r}: {text}")
 
 
 def main() -> None:
