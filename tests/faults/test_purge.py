@@ -23,6 +23,7 @@ import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.tables_store import DynamodbTables
 from ansible_collections.day2.ops.plugins.module_utils._stores.dynamodb.values import KeyField
+from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql import purger as postgresql_purger
 from ansible_collections.day2.ops.tests.faults.support import run, run_with, spread, steps
 from ansible_collections.day2.ops.tests.faults.verb import run_verb
 from tests.conftest import TIMES
@@ -173,7 +174,10 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("mode", ["wal", "delete", "postgresql"])
-def test_kills_beside_an_application(mode: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_kills_beside_an_application(
+    mode: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql_purger, "_BLOCKS", 3)  # so few that two processes read
     store = schema(request.getfixturevalue("postgresql")) if mode == "postgresql" else sqlite_in(tmp_path)
     log, params = tmp_path / "log", params_of(store, tmp_path)
     make(store, mode, COUNT)

@@ -12,24 +12,29 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple, Optional
 
 from ..._core.ahead import ahead, short_turns
 from ..._core.errors import Day2Error, SourceError, TargetError
+from ..._core.record_batches import Batch as Records
 from ..._core.record_batches import batch as records_of
 from ..._core.tagged_json import decode as decode_json
 from ..._core.tagged_json import encode
+from ..._core.workers import usual_number
 from ..records import gaps
 from ..records.as_stored import as_stored
-from ..records.lines import MOST, PLAIN_NAME, with_members
-from ..records.model import BOOLEAN, INTEGER, JSON, NO_RIGHTS, TEXT, Field, Info, Record, Rights
+from ..records.lines import PLAIN_NAME, LineWriter
+from ..records.model import INTEGER, JSON, NO_RIGHTS, TEXT, Field, Info, Record, Rights
 from ..records.purger import Batch, Key, Page, Relation, Removed, Row, Waiting, remove_batch
-from .client import errors, identifier, with_values
+from .client import errors, identifier, psycopg, with_values
 from .ddl import qualified
 from .editor import PostgresqlEditor
 from .source import selected
 
 _PAGE = 2000  # rows that are fetched at once
+_BLOCKS, _PARTS = 64, 20_000  # blocks of a part, unless there would be more parts
+_FEW = 4  # parts that are not worth processes
+_TID_RANGES = 140_000  # the version from which on they are scanned
 _PATIENCE = "5s"  # for rows that the application has locked
 _IN_USE = ("55P03", "40P01")  # rows that stay locked, and a deadlock
 _FORBIDDEN = "42501"  # to lock a row requires the right to update it
@@ -57,10 +62,19 @@ ORDER BY 1)"""
 _TableOf = Callable[[Info], str]
 
 
+class _Part(NamedTuple):
+    """Blocks of a table, as it was in a snapshot: those from `start` on, and before `end`."""
+
+    snapshot: str
+    start: int
+    end: int
+
+
 class PostgresqlPurger(PostgresqlEditor):
     """The tables of a schema from which records are removed."""
 
     least_wait = 0.0
+    _shared: Any = None  # the connection whose state other processes see, too
     _touched: Sequence[str] = ()
     _known_schema: Sequence[str] = ()
 
@@ -97,19 +111,52 @@ class PostgresqlPurger(PostgresqlEditor):
         with errors(SourceError, f"Can't read the table {info.name}"):
             return self._read().execute(query, ()).fetchone() is None
 
-    def parts(self, info: Info) -> Sequence[Any]:
-        """One: the server works while we do."""
-        return [None]
+    def parts(self, info: Info) -> Sequence[Optional[_Part]]:
+        """Ranges of the blocks of a large table, from servers that find the rows in them."""
+        with errors(SourceError, f"Can't read the table {info.name}"):
+            reader = self._read()
+            name = qualified(self._schema, info.stored.name)
+            query = "SELECT pg_relation_size(%s::regclass) / current_setting('block_size')::int"
+            blocks = int(reader.execute(query, (name,)).fetchone()[0])
+            size = max(_BLOCKS, blocks // _PARTS)
+            if usual_number() < 2 or blocks < _FEW * size or reader.info.server_version < _TID_RANGES:
+                return [None]
+            (snapshot,) = reader.execute("SELECT pg_export_snapshot()").fetchone()
+        self._shared, self._reader, self._fresh = reader, None, False
+        bounds = range(0, blocks + size, size)
+        return [_Part(snapshot, *part) for part in zip(bounds, bounds[1:])]
 
-    def pages(self, info: Info, wanted: Collection[str], part: Any = None) -> Iterator[Page]:
-        rows = _Lines(info, wanted) if _writes_lines(info) else _Rows(info)
-        order = ", ".join(f"c.{identifier(name)}" for name in info.stored.key)
+    def release(self) -> None:
+        super().release()
+        self._end_sharing()
+
+    def __exit__(self, *exc: object) -> None:
+        self._end_sharing()
+        super().__exit__(*exc)
+
+    def _end_sharing(self) -> None:
+        if self._shared is not None:
+            self._shared.close()
+            self._shared = None
+
+    def pages(self, info: Info, wanted: Collection[str], part: Optional[_Part] = None) -> Iterator[Page]:
+        rows = _Columns(info, wanted) if _in_columns(info) else _Rows(info)
+        query = f"SELECT {rows.columns} FROM {self._own_rows(info)} AS c"
+        if part is None:
+            query += f" ORDER BY {', '.join(f'c.{identifier(name)}' for name in info.stored.key)}"
+        else:
+            self._first = f"SET TRANSACTION SNAPSHOT '{part.snapshot}'"
+            query += f" WHERE c.ctid >= '({part.start},0)' AND c.ctid < '({part.end},0)'"
         with errors(SourceError, f"Can't read the table {info.name}"):
             with self._read().cursor(name="day2_purge") as cursor:
-                cursor.execute(f"SELECT {rows.columns} FROM {self._own_rows(info)} AS c ORDER BY {order}")
-                # the server goes on while we work on what it has sent
-                with short_turns(), contextlib.closing(ahead(iter(lambda: cursor.fetchmany(_PAGE), []))) as pages:
-                    yield from map(rows.page, pages)
+                rows.prepare(cursor)
+                cursor.execute(query)
+                if part is None:
+                    # the server goes on while we work on what it has sent
+                    with short_turns(), contextlib.closing(ahead(_fetched(cursor))) as pages:
+                        yield from map(rows.page, pages)
+                else:
+                    yield from map(rows.page, _fetched(cursor))
 
     def children(self, relation: Relation, key: Key) -> list[Row]:
         with errors(SourceError, f"Can't read the table {relation.child.name}"):
@@ -219,6 +266,14 @@ class PostgresqlPurger(PostgresqlEditor):
         return ()
 
 
+def _fetched(cursor: Any) -> Iterator[Sequence[Sequence[Any]]]:
+    found = None
+    while found is None or len(found) == _PAGE:
+        found = cursor.fetchmany(_PAGE)
+        if found:
+            yield found
+
+
 class _Rows:
     """How rows of a table are read: the columns of the key as text, xmin, then all that a record is made of."""
 
@@ -234,6 +289,9 @@ class _Rows:
         self._document, self._records = info.document, gaps.reader(info)
         # as_stored has JSON as text
         self._parsed = [] if info.document else [field.name for field in info.fields if field.kind == JSON]
+
+    def prepare(self, cursor: Any) -> None:
+        """Nothing: values are what the connection makes of them."""
 
     def rows(self, found: Sequence[Sequence[Any]]) -> list[Row]:
         page = self.page(found)
@@ -253,47 +311,50 @@ class _Rows:
         return {**stored, **parsed}
 
 
-class _Lines:
-    """How rows are read whose lines the server writes: the key as text, xmin, then what it does not write of the line,
-    the line itself, and what the wanted fields are made of.
+class _Columns:
+    """How rows are read whose lines are written here, column by column: xmin, the columns, and what keys and the wanted
+    fields are made of, unless it is one of the columns.
+
+    The server takes four times as long to write the lines as to send the columns. It sends integers as texts, as they
+    are in lines and keys.
     """
 
     def __init__(self, info: Info, wanted: Collection[str]) -> None:
-        fields = as_stored(info).fields
-        loose = [field for field in fields if field.kind not in _WRITTEN]
-        some = tuple(field for field in info.fields if field.name in {*info.key, *wanted})
-        written = [field for field in fields if field.kind in _WRITTEN]
-        members = ", ".join(
-            f"'{before}\"{field.name}\": ', coalesce({_json(field)}::text, 'null')"
-            for before, field in zip(["{", *[", "] * len(written)], written)
-        )
-        columns = [*(f"{identifier(name)}::text" for name in info.stored.key), "c.xmin::text"]
-        self.columns = ", ".join([*columns, *map(selected, loose), f"concat({members}, '}}')", *map(selected, some)])
-        self._width, self._loose = len(info.key), [field.name for field in loose]
-        self._records = gaps.reader(info._replace(fields=some))
+        written = as_stored(info).fields
+        some = [field for field in info.fields if field.name in {*info.key, *wanted}]
+        columns = ["c.xmin", *map(selected, written)]
+
+        def place_of(column: str) -> int:
+            if column not in columns:
+                columns.append(column)
+            return columns.index(column)
+
+        as_text = {field.name: selected(field) for field in written if field.kind in (TEXT, INTEGER)}
+        self._keys = [place_of(as_text.get(one) or f"{identifier(info.columns[one])}::text") for one in info.key]
+        self._some = [(place_of(selected(field)), field.kind == INTEGER) for field in some]
+        self._lines = LineWriter([(field.name, field.kind) for field in written])
+        self._names, self.columns = tuple(field.name for field in some), ", ".join(columns)
+
+    def prepare(self, cursor: Any) -> None:
+        """Before the query."""
+        for kind in ("int2", "int4", "int8"):
+            cursor.adapters.register_loader(kind, psycopg.types.string.TextLoader)
 
     def page(self, found: Sequence[Sequence[Any]]) -> Page:
-        width = self._width
-        end = width + 1 + len(self._loose)
         columns = list(zip(*found))
-        lines = with_members(columns[end], self._loose, columns[width + 1 :])
-        records = self._records([row[end + 1 :] for row in found])
-        return Page(list(zip(*columns[:width])), lines, records, (), columns[width])
+        keys = list(zip(*[columns[place] for place in self._keys]))
+        some = [_integers(columns[place]) if integer else columns[place] for place, integer in self._some]
+        return Page(keys, self._lines.lines(columns[1:]), Records(self._names, some), (), columns[0])
 
 
-_WRITTEN = (TEXT, INTEGER, BOOLEAN)
+def _integers(texts: Sequence[Optional[str]]) -> Sequence[Optional[int]]:
+    return [None if one is None else int(one) for one in texts]
 
 
-def _writes_lines(info: Info) -> bool:
-    """Whether the server can write the lines of this table."""
-    fields = as_stored(info).fields
+def _in_columns(info: Info) -> bool:
+    """Whether the lines of this table can be written column by column."""
     special = info.document or info.note.marker or info.note.absent
-    written = [field for field in fields if field.kind in _WRITTEN]
-    return not special and 0 < len(written) <= MOST and all(PLAIN_NAME.fullmatch(field.name) for field in fields)
-
-
-def _json(field: Field) -> str:
-    return f"to_json({selected(field)})" if field.kind == TEXT else selected(field)
+    return not special and all(PLAIN_NAME.fullmatch(field.name) for field in info.fields)
 
 
 class _InTransaction:

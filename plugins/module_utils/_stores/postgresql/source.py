@@ -66,6 +66,7 @@ class PostgresqlSource:
         self._identity = ""
         self._reader: Any = None
         self._fresh = False  # the reader sees what was written
+        self._first = "SELECT 1"  # statement of its transaction, which decides what state it sees
         self._partitioned: set[str] = set()  # of the tables that were described
 
     @property
@@ -92,7 +93,7 @@ class PostgresqlSource:
                 if self._reader.info.transaction_status.name != "IDLE":
                     self._reader.execute("ROLLBACK")
                 self._reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                self._reader.execute("SELECT 1")
+                self._reader.execute(self._first)
             self._fresh = True
         return self._reader
 

@@ -238,12 +238,13 @@ class Purger(TargetStore, Protocol):
         """Whether the database takes no two keys for the same, and no record lacks a part of its key."""
 
     def parts(self, info: Info) -> Sequence[Any]:
-        """Parts of the records, in the order of the key, each of which a process of its own can read. Nothing is open
-        afterwards that such processes would share.
+        """Parts of the records, each of which a process of its own can read. Nothing is open afterwards that such
+        processes would share.
         """
 
     def pages(self, info: Info, wanted: Collection[str], part: Any = None) -> Iterator[Page]:
-        """Records by key. Writers of the store wait for none of the pages. There is no common state of them.
+        """Records by key, or those of a part. Writers of the store wait for none of the pages. There may be no common
+        state of them.
 
         :param wanted: the names of the fields that records must have, apart from the key. Others may be missing.
         :param part: one of `parts`; None: all records.

@@ -20,6 +20,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.errors import Cance
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 from ansible_collections.day2.ops.plugins.module_utils._core.tagged_json import decode
 from ansible_collections.day2.ops.plugins.module_utils._repository import directory_staging
+from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql import purger as postgresql_purger
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import purger, second_reader
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.second_reader import SecondReader
 from ansible_collections.day2.ops.plugins.module_utils._verbs import backup, restore
@@ -646,6 +647,58 @@ def test_values_that_sqlite_does_not_write(
     ]
     assert run(store)["deleted"] == 3
     assert ids(store) == [-5, 99000]
+
+
+def test_values_of_postgresql(run: Purge, stores: Stores, repository: Path) -> None:
+    store = stores("postgresql")
+    rows: list[tuple[Any, ...]] = [
+        ("plain \u2028 \x7f é", 1, 0.1, True, '{"a":  1}', Decimal("1.5")),
+        ('" \\ \n \x01', -(2**63), 5e-324, False, "null", Decimal(0)),
+        ("", 2**63 - 1, float("inf"), None, '"\\u00e9"', None),
+        ("\t", None, None, True, None, Decimal(3)),
+        ('", "at": "', 0, 1e16, False, "[]", Decimal("NaN")),
+        ('{"$bytes": ""}', 7, float("-inf"), True, "1.50", Decimal(-1)),
+    ]
+    columns = "t TEXT, i BIGINT, r FLOAT8, b BOOLEAN, j JSON, n NUMERIC, at TEXT"
+    sql(store, f"CREATE TABLE events (k INT PRIMARY KEY, {columns})")
+    with contextlib.closing(connected(store)) as connection:
+        for number, row in enumerate(rows):
+            connection.execute(f"INSERT INTO events VALUES ({number}, %s, %s, %s, %s, %s, %s, '{OLD}')", row)
+    assert run(store, where=[{"field": "i", "more": 6}])["deleted"] == 2
+    assert run(store, allow_all=True)["deleted"] == 4
+    found = sorted((decode(json.dumps(one)) for one in exported(repository)), key=lambda one: one["k"])
+    infinite = {float("inf"): Decimal("Infinity"), float("-inf"): Decimal("-Infinity")}
+    expected = [[str(infinite.get(value, value)) for value in row] for row in rows]
+    assert [[str(one[name]) for name in "tirbjn"] for one in found] == expected
+
+
+@pytest.mark.parametrize("key", ["id INTEGER PRIMARY KEY", "id INTEGER", "id UUID PRIMARY KEY"])
+def test_processes_that_read_a_table_of_postgresql_see_the_same_state(
+    key: str, run: Purge, stores: Stores, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, number = stores("postgresql"), "lpad(n::text, 32, '0')::uuid" if "UUID" in key else "n"
+    sql(store, f"CREATE TABLE events ({key}, at TEXT, note TEXT)")
+    values = f"{number}, CASE WHEN n % 2 = 0 THEN '{NEW}' ELSE '{OLD}' END, 'note ' || n"
+    sql(store, f"INSERT INTO events SELECT {values} FROM generate_series(1, 5000) n")
+    parts = postgresql_purger.PostgresqlPurger.parts
+
+    def parted(self: postgresql_purger.PostgresqlPurger, info: Any) -> Any:
+        """Afterwards, half of the rows lie behind those that are read, and have another content."""
+        found = parts(self, info)
+        assert len(found) > 4
+        sql(store, "UPDATE events SET note = 'late' WHERE note LIKE '%1'")
+        return found
+
+    monkeypatch.setattr(postgresql_purger.PostgresqlPurger, "parts", parted)
+    monkeypatch.setattr(postgresql_purger, "_BLOCKS", 3)
+    monkeypatch.setattr(postgresql_purger, "usual_number", lambda: 2)
+    done = run(store, key=["id"])
+    assert (done["matched"], done["deleted"], done["left_changed"]) == (2500, 2000, 500)
+    assert sorted(one["note"] for one in exported(repository)) == sorted(f"note {n}" for n in range(1, 5001, 2))
+    monkeypatch.setattr(postgresql_purger, "usual_number", lambda: 1)
+    monkeypatch.setattr(postgresql_purger.PostgresqlPurger, "parts", parts)
+    assert run(store, key=["id"])["deleted"] == 500
+    assert sql(store, "SELECT count(*), max(at), min(at) FROM events") == [(2500, NEW, NEW)]
 
 
 def test_keys_that_the_database_takes_for_equal(run: Purge, stores: Stores) -> None:
