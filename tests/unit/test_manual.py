@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
@@ -48,19 +49,21 @@ PAGES = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md", *ROOT.glob("role
 PLAYBOOKS = {path.stem: path.read_text(encoding="utf-8") for path in ROOT.glob("playbooks/*.yml")}
 # Languages of what nobody types: the layout of a directory, an answer, a message.
 OUTPUT = ("", "json", "text")
-# Command lines that are neither typed by the target nor run by a unit test, by their beginnings or an option.
+# Command lines that no test runs, by their beginnings.
 SECTION = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("\n## Commands that no test runs\n")[2]
 ELSEWHERE = {
     beginning
     for cell in re.findall(r"^\| (`[^|]+) \|", SECTION.partition("\n## ")[0], re.MULTILINE)
     for beginning in re.findall("`([^`]+)`", cell)
 }
+SCENARIO = ROOT / "extensions" / "molecule" / "manual"
+CONVERGE = (SCENARIO / "converge.yml").read_text(encoding="utf-8")
 # What needs a registry with images, or is one of the first lines of the README.
 WORKFLOW = (ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8")
 PROGRAMS = """
 . age age-keygen ansible ansible-galaxy ansible-playbook cat cd cp createdb day2 django-admin do docker dropdb echo
 export for gzip journalctl jq kubectl make mkdir openssl pg_restore pip podman psql python python3 rclone restic rm sed
-set sha256sum sqlite3 sudo systemctl tar tee tr zstd
+set sha256sum sqlite3 sudo systemctl tar tee tr umask zstd
 """
 MESSAGES = re.findall(
     r"^\| `([^`]+)` \|", (ROOT / "docs" / "TROUBLESHOOTING.md").read_text(encoding="utf-8"), re.MULTILINE
@@ -140,13 +143,33 @@ def run_by_unit_tests() -> set[tuple[str, str]]:
 @cache
 def typed() -> dict[str, list[tuple[str, str]]]:
     """The blocks that are typed, by page or PAGE#HEADING: by the target, and by the scenario, whose plays name them."""
-    scenario = (ROOT / "extensions" / "molecule" / "manual" / "converge.yml").read_text(encoding="utf-8")
-    pages = [*target().PAGES, *re.findall(r"\b(?:guides|applications)/\w+\.md(?:#[\w ]+)?", scenario)]
+    named = r"""["'[]((?:guides/|applications/|\.\./|\.\./roles/\w+/)?[\w-]+\.md(?:#[\w ]*)?)["'\]]"""
+    pages = [*target().PAGES, *from_nothing(), *re.findall(named, CONVERGE)]
     return {page: target().typed(page) for page in pages}
 
 
+@cache
+def from_nothing() -> list[str]:
+    """Pages that the scenario types on machines which have nothing of what is installed."""
+    variables = yaml.safe_load((SCENARIO / "vars" / "main.yml").read_text(encoding="utf-8"))
+    return [variables["manual_in_clone"], *variables["manual_from_nothing"]]
+
+
+def typed_blocks(pages: Iterable[str]) -> set[tuple[str, str]]:
+    """Paths of pages, and texts of their blocks that are typed."""
+    paths = {page: os.path.normpath(f"docs/{page.partition('#')[0]}") for page in pages}
+    return {(path, text) for page, path in paths.items() for _language, text in typed()[page]}
+
+
+def typed_by_root(page: str, command: str) -> bool:
+    """Whether the scenario finds a line of a page by its pattern, to type it as root on a host."""
+    pattern = re.search(r"regex_findall\('(\^# .*)', multiline", CONVERGE)
+    assert pattern
+    return f"~ '/{page}')" in CONVERGE and re.match(pattern[1], f"# {command}") is not None
+
+
 def test_each_command_is_run_or_has_a_reason() -> None:
-    run = {(f"docs/{page.partition('#')[0]}", text) for page, found in typed().items() for _language, text in found}
+    run, installing = typed_blocks(typed()), typed_blocks(from_nothing())
     reasons, parts = set(), set()
     for page, language, text in blocks():
         if language in (*OUTPUT, "yaml") or ((page, text) in run and language == "python"):
@@ -155,9 +178,14 @@ def test_each_command_is_run_or_has_a_reason() -> None:
         found = {one for one in run_by_unit_tests() if one[0] == page and one[1] in text}
         parts |= found
         for command in commands(text):
-            reason = {one for one in ELSEWHERE if command.startswith(one) or (one[0] == "-" and f" {one} " in command)}
+            reason = {one for one in ELSEWHERE if command.startswith(one)}
             reasons |= reason
-            done = found or (page, text) in run or f"- run: {command.partition('  #')[0].rstrip()}\n" in WORKFLOW
+            done = (
+                found
+                or (page, text) in (installing if target().INSTALLS.search(command) else run)
+                or typed_by_root(page, command)
+                or f"- run: {command.partition('  #')[0].rstrip()}\n" in WORKFLOW
+            )
             assert done or reason, f"{page}: neither run, nor with a reason: {command}"
     assert reasons == ELSEWHERE
     assert parts == run_by_unit_tests()
@@ -230,7 +258,8 @@ def check_playbook(words: list[str], page: str) -> None:
             text = page
         for given in options.extra_vars:
             if given.startswith("@"):
-                assert f"\n# {Path(given[1:]).relative_to(Path.cwd())}\n" in page, given
+                name = str(Path(given[1:]).relative_to(Path.cwd()))
+                assert f"\n# {name}\n" in page or f"> {name})\n" in page, given
                 continue
             for variable in json.loads(given) if given.startswith("{") else parse_kv(given):
                 assert variable in variables() or re.search(rf"\b{variable}\b", text), variable

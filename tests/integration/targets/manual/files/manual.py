@@ -4,12 +4,14 @@
 """Types what the manual says, each page in a home directory of its own, as no page may need another one.
 
 manual.py [PAGE...]                           those that need no hosts, by default all
-manual.py --home DIRECTORY [--instead EXAMPLE=VALUE] PAGE...
-                                              others, in a directory with what the reader has: an inventory, for example
+manual.py --home DIRECTORY [--instead EXAMPLE=VALUE] [--from-nothing] PAGE...
+                                              others, in a directory with what the reader has, such as an inventory;
+                                              or from their first line on, which installs programs
 
-PAGE#HEADING is one section. A block of YAML or Python is written to the file that its first line names. Of a block of a
-console, lines with "$ " are run; lines below one of them are what it must print. The scenario `manual` of molecule
-types what needs hosts; tests/unit/test_manual.py says how other blocks are tested.
+PAGE is a path from docs/. PAGE#HEADING is one section of it, and PAGE# what is before the first one. A block of YAML or
+Python is written to the file that its first line names, if it does. Of a block of a console, lines with "$ " are run;
+lines below one of them are what it must print. The scenario `manual` of molecule types what needs hosts;
+tests/unit/test_manual.py says how other blocks are tested.
 """
 
 from __future__ import annotations
@@ -77,29 +79,35 @@ def node_python() -> str:
 
 
 def typed(page: str) -> list[tuple[str, str]]:
-    """The blocks of PAGE or PAGE#HEADING that are typed: language and text."""
-    name, dummy, heading = page.partition("#")
+    """The blocks of PAGE, PAGE# or PAGE#HEADING that are typed: language and text."""
+    name, part, heading = page.partition("#")
     text = (COLLECTION / "docs" / name).read_text(encoding="utf-8")
-    if heading:
+    if part and not heading:
+        text = text.partition("\n## ")[0]
+    elif heading:
         text = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     return BLOCK.findall(text)
 
 
-def steps(page: str) -> Iterator[tuple[str, str, str]]:
+def steps(page: str, installs: bool = False) -> Iterator[tuple[str, str, str]]:
     """What a page has the reader do: ("write", text of a file, "") or ("run", command line, output that is shown)."""
     for language, text in typed(page):
-        if language in ("yaml", "python"):
+        if language in ("yaml", "python") and text.startswith("# "):
             yield "write", text, ""
         elif language == "console":
             for command, output in COMMAND.findall(text):
-                if not INSTALLS.search(command):
+                if installs or not INSTALLS.search(command):
                     yield "run", command, output
 
 
-def follow(page: str, home: Path, variables: dict[str, str], instead: dict[str, str]) -> None:
+def follow(
+    page: str, home: Path, variables: dict[str, str], instead: dict[str, str], from_nothing: bool = False
+) -> None:
     """Do what a page says, with other values than its examples. A step that fails ends the test."""
     environment = {**os.environ, **variables, "HOME": str(home)}
-    for kind, text, output in steps(page):
+    if from_nothing:  # The terminal, which is the same for all lines, has activated it.
+        environment["PATH"] = f"{home}/ansible/bin:{environment['PATH']}"
+    for kind, text, output in steps(page, from_nothing):
         for example, value in instead.items():
             text, output = text.replace(example, value), output.replace(example, value)
         if kind == "write":
@@ -121,11 +129,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--home", type=Path)
     parser.add_argument("--instead", action="append", default=[])
+    parser.add_argument("--from-nothing", action="store_true")
     parser.add_argument("page", nargs="*", default=PAGES)
     given = parser.parse_args()
     if given.home:
         for page in given.page:
-            follow(page, given.home, {}, dict(one.split("=", 1) for one in given.instead))
+            instead = dict(one.split("=", 1) for one in given.instead)
+            follow(page, given.home, {}, instead, given.from_nothing)
         return
     python = Path(node_python())
     path = f"{python.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
