@@ -161,7 +161,7 @@ def _calls(verb: str, needs: _Needs, programs: bool) -> list[str]:
     return [
         "SystemCallFilter=@system-service @chown",
         f"SystemCallFilter={refused}",
-        "SystemCallFilter=@chown setpriority ioprio_set",
+        "SystemCallFilter=@chown",
     ]
 
 

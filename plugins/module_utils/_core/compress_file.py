@@ -73,7 +73,7 @@ class _Descriptor:
 
 def be_nice() -> None:
     """Lower the CPU priority of the calling thread, and of the programs that it starts."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # the sandbox of a unit, which has a weight of its own, refuses this
         os.nice(NICENESS)
 
 

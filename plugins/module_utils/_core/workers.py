@@ -103,7 +103,8 @@ class _Crew:
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
             os.close(self._alive)
-            os.nice(self._nice)
+            with contextlib.suppress(OSError):  # the sandbox of a unit, which has a weight of its own, refuses this
+                os.nice(self._nice)
             for results in self._results:
                 os.close(results.fileno())
             threading.Thread(target=self._watch, daemon=True).start()
