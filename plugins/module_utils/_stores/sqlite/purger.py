@@ -21,6 +21,7 @@ from ..records.purger import Batch, Key, Page, Relation, Removed, Row, Singly, d
 from .eager import EagerConnection
 from .file import connect, sqlite3, sqlite_errors
 from .purge_rows import PAGE, KeyConditions, Rows, is_numbered, marks_of, reader_of
+from .read import extremes
 from .schema import identifier
 from .schema_watch import SchemaWatch
 from .second_reader import SecondReader
@@ -120,9 +121,7 @@ class SqlitePurger(SqliteTarget):
         if not info.document and is_numbered(info):
             (name,) = (identifier(one) for one in info.stored.key)
             with sqlite_errors(SourceError, f"Can't read the table {info.name} of", self.path):
-                low, high = (
-                    self._read_pages().execute(f"SELECT min({name}), max({name}) FROM {identifier(info.stored.name)}")
-                ).fetchone()
+                low, high = extremes(self._read_pages(), identifier(info.stored.name), name)
             if low is not None and high - low > _FEW:
                 size = max(PAGE, (high - low) // _PARTS)
                 bounds = [_LEAST, *range(low + size, high, size), _MOST]

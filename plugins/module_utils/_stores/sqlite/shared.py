@@ -23,6 +23,7 @@ from ..records.kinds import Kinds, Summary
 from ..records.model import Info
 from . import digest as sqlite_digest
 from .file import connect, sqlite3, sqlite_errors
+from .read import extremes
 from .schema import fold, identifier
 
 _PARTS = 4  # of a summary, for each worker, as they are not all of the same size
@@ -75,9 +76,7 @@ def _numbers(connection: sqlite3.Connection, info: Info, workers: int) -> Option
     if workers < 2 or info.document or "rowid" in [fold(field.name) for field in info.stored.fields]:
         return None
     try:
-        first, last = connection.execute(
-            f"SELECT min(rowid), max(rowid) FROM {identifier(info.stored.name)}"
-        ).fetchone()
+        first, last = extremes(connection, identifier(info.stored.name), "rowid")
     except sqlite3.OperationalError:  # WITHOUT ROWID
         return None
     if first is None or last - first < _FEW:

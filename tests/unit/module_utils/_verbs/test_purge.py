@@ -22,6 +22,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.tagged_json import 
 from ansible_collections.day2.ops.plugins.module_utils._repository import directory_staging
 from ansible_collections.day2.ops.plugins.module_utils._stores.postgresql import purger as postgresql_purger
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite import purger, second_reader
+from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.read import extremes
 from ansible_collections.day2.ops.plugins.module_utils._stores.sqlite.second_reader import SecondReader
 from ansible_collections.day2.ops.plugins.module_utils._verbs import backup, restore
 from ansible_collections.day2.ops.plugins.module_utils._verbs.records import purge, purge_outcome, purge_plan
@@ -708,6 +709,15 @@ def test_keys_that_the_database_takes_for_equal(run: Purge, stores: Stores) -> N
     with pytest.raises(Day2Error, match="considers different keys equal"):
         run(store)
     assert len(sql(store, "SELECT * FROM events")) == 2
+
+
+def test_the_range_of_keys_is_found_without_reading_all(events: Callable[..., Store]) -> None:
+    """Without a write-ahead log, writers wait for readers."""
+    with contextlib.closing(sqlite3.connect(events("sqlite", 5000)["path"])) as connection:
+        steps: list[None] = []
+        connection.set_progress_handler(lambda: steps.append(None), 100)
+        assert extremes(connection, "events", "id") == (1, 10_000)
+        assert len(steps) < 10
 
 
 @pytest.mark.parametrize("kind", KINDS)
