@@ -36,6 +36,12 @@ INSERT INTO kinds (f, n, ts, iv, by, mo, j, b, ar, x, pt) VALUES
  ('-0', 'NaN', 'infinity', '-1 year 2 days', '\\x005c', 12.34, '{"a": 1,  "a":2}', '{"b": [1, null]}',
   ARRAY['a', NULL, 'c"\\'], 'a<b/>', '(1,2)'),
  ('NaN', 1e-30, '0044-03-15 BC', NULL, '', -1, 'null', '1', '{}', NULL, NULL);
+CREATE TABLE plain (a bool, b int2, c int4, d int8, e oid, f float4, g numeric(8,2), h date, i time, j timetz,
+  k timestamp, l interval, m uuid, n varchar(5), o bpchar(5), p text, q "char", r inet, s int[], t int4range);
+INSERT INTO plain VALUES (true, 1, -2, 3, 4, 1.1, 5.1, 'infinity', '24:00', '01:00+01', '0044-03-15 12:00 BC',
+  '1 mon -3 h', '00000000-0000-0000-0000-00000000000a', 'a ', 'a ', '1,é', ',', '10.0.0.1/8', '[2:3]={1,NULL}',
+ '[1,3)');
+INSERT INTO plain (p) VALUES (''), (NULL);
 CREATE TABLE p (id int, at date) PARTITION BY RANGE (at);
 CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
 INSERT INTO p SELECT g, date '2024-01-01' + g FROM generate_series(1, 50) g;

@@ -28,6 +28,7 @@ from .follow import Follower
 from .hold import TRIES, Held, Locked, hold, locked
 from .identity import Sums, data_digest, large_objects, relation, table_sums
 from .programs import version_of
+from .row_text import FIELDS
 from .selection import Selection
 from .server import Server, failed
 
@@ -114,6 +115,7 @@ def _about(held: Held, selection: Selection, size: int) -> tuple[dict[str, Any],
         "left_out": foreign,
         "unlogged": [one.shown for one in held.tables if one.persistence == "u"],
         "without_generated": True,
+        "row_text": FIELDS,
         "without_rows": [one.shown for one in [*selection.divide(held.tables)[1], *held.unreadable]],
     }
     notes = []

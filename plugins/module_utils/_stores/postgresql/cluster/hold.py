@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Optional
 from ...._core.errors import SourceError
 from ...._core.units import plural
 from ..client import errors, identifier, psycopg
-from .identity import Table, list_names, list_tables, relation
+from .identity import Table, list_tables, relation
 from .server import Server, without_values
 
 LOCK_WAIT = "10s"
@@ -74,18 +74,18 @@ def _locked(connection: Any, database: str) -> Optional[Held]:
     changed = psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.DeadlockDetected
     with errors(SourceError, f"Can't read the database {database}"):
         check_readable(connection, database)
-        names = list_names(connection)
+        before = list_tables(connection)
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         connection.execute(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'")
         try:
-            for start in range(0, len(names), _BATCH):  # these statements take no snapshot
-                listed = ", ".join("ONLY " + relation(*one[:2]) for one in names[start : start + _BATCH])
+            for start in range(0, len(before), _BATCH):  # these statements take no snapshot
+                listed = ", ".join("ONLY " + relation(*one[:2]) for one in before[start : start + _BATCH])
                 connection.execute(f"LOCK TABLE {listed} IN ACCESS SHARE MODE")
         except changed:
             return None
         (snapshot,) = connection.execute("SELECT pg_export_snapshot()").fetchone()
         tables = list_tables(connection)  # as they are in the snapshot
-        if [one.oid for one in tables] != [oid for _schema, _name, oid in names]:
+        if [one.oid for one in tables] != [one.oid for one in before]:
             return None
         (standby,) = connection.execute("SELECT pg_is_in_recovery()").fetchone()
     unreadable = [one for one in tables if standby and one.persistence == "u"]

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the data of a database is: the sums of its rows, its sequences, its large objects.
 
-The sums are equal on servers 13 to 18. They are those of two hashes of 64 bits of each row as text; equal rows count
-as often as they are there, and their order does not matter.
+The sums are equal on servers 13 to 18. They are those of two hashes of 64 bits of each row as text (see row_text.py);
+equal rows count as often as they are there, and their order does not matter.
 """
 
 # ruff: noqa: S608 names are quoted by `relation`
@@ -13,9 +13,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple
 
 from ..client import identifier
+from .row_text import FIELDS, Column, row_text
 
 Sums = tuple[int, str, str]  # rows (or large objects), and two sums
 _BATCH = 50  # small statements in one round trip
@@ -29,7 +30,7 @@ class Table(NamedTuple):
     persistence: str
     condition: str
     oid: int
-    columns: Optional[Sequence[str]] = None  # those that count, if some are generated: the others are computed anew
+    form: str = FIELDS  # of its rows as text
 
     @property
     def shown(self) -> str:
@@ -48,17 +49,19 @@ WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.
 AND (x.oid IS NOT NULL OR NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.deptype = 'e' AND
   d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid))
 ORDER BY 1, 2"""
-_NAMES = f"SELECT n.nspname::text, c.relname::text, c.oid::bigint {_HAVE_ROWS}"
 _TABLES = f"""
-SELECT n.nspname::text, c.relname::text, c.relpersistence::text, coalesce(x.condition, ''), c.oid::bigint,
-  (SELECT json_agg(a.attname ORDER BY a.attnum) FILTER (WHERE a.attgenerated = '') FROM pg_catalog.pg_attribute a
-   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped HAVING bool_or(a.attgenerated <> ''))
+SELECT n.nspname::text, c.relname::text, c.relpersistence::text, coalesce(x.condition, ''), c.oid::bigint
 {_HAVE_ROWS}"""
+# Of tables by their names: some of them do not exist when a restore begins.
+_COLUMNS = """
+SELECT n.number::int, a.attname::text, CASE y.typnamespace WHEN 'pg_catalog'::regnamespace THEN y.typname::text END,
+  a.attgenerated <> ''
+FROM unnest(%s::text[]) WITH ORDINALITY n(name, number)
+JOIN pg_catalog.pg_attribute a ON a.attrelid = n.name::regclass AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_catalog.pg_type y ON y.oid = a.atttypid ORDER BY n.number, a.attnum"""
 _ROWS = "count(*), coalesce(sum(hashtextextended(x, 1)), 0)::text, coalesce(sum(hashtextextended(x, 2)), 0)::text"
-# `t.*` is the row even where a column is called t. Its text is not a cast, as the owner of a table can define one.
-_TEXT = "textin(record_out(%s))"
 # OFFSET '0' keeps the text from being made twice, and the query parallel.
-_SUMS = f"SELECT %d, {_ROWS} FROM (SELECT {_TEXT} COLLATE \"C\" AS x FROM ONLY %s t %s OFFSET '0') s"
+_SUMS = f"SELECT %d, {_ROWS} FROM (SELECT (%s) COLLATE \"C\" AS x FROM ONLY %s t %s OFFSET '0') s"
 # Zeros at the end of a page, and pages of zeros, can be left out by the server: what counts is the size of an object.
 _PAGES = f"""SELECT {_ROWS.replace("count(*)", "count(*) FILTER (WHERE object)")} FROM (
   SELECT m.oid || ' ' || coalesce(max(l.pageno::bigint * 2048 + octet_length(l.data)), 0) AS x, true AS object
@@ -71,11 +74,6 @@ _OBJECTS = f"SELECT {_ROWS} FROM (SELECT oid || ' ' || encode(lo_get(oid), 'hex'
 def relation(schema: str, name: str) -> str:
     """The name of a relation, quoted for SQL."""
     return f"{identifier(schema)}.{identifier(name)}"
-
-
-def list_names(connection: Any) -> list[tuple[str, str, int]]:
-    """Schema, name and oid of the same tables, in the same order: this takes half the time."""
-    return list(connection.execute(_NAMES).fetchall())
 
 
 def list_tables(connection: Any) -> list[Table]:
@@ -95,17 +93,21 @@ def table_sums(
         if stopped():
             break
         batch = tables[start : start + _BATCH]
-        parts = [_SUMS % (number, _row(one), relation(*one[:2]), one.condition) for number, one in enumerate(batch)]
+        parts = [
+            _SUMS % (number, row_text(columns, one.form), relation(*one[:2]), one.condition)
+            for number, (one, columns) in enumerate(zip(batch, _columns(connection, batch)))
+        ]
         for number, rows, first, second in connection.execute(" UNION ALL ".join(parts)):
             found[batch[number].schema, batch[number].name] = (rows, first, second)
     return found
 
 
-def _row(table: Table) -> str:
-    """A row of the table, or what counts of it: of it as text, the result is the same if nothing is generated."""
-    if table.columns is None:
-        return "t.*"
-    return f"ROW({', '.join('t.' + identifier(name) for name in table.columns)})"
+def _columns(connection: Any, tables: Sequence[Table]) -> list[list[Column]]:
+    """Those of each table, in their order."""
+    found: list[list[Column]] = [[] for _table in tables]
+    for number, *column in connection.execute(_COLUMNS, ([relation(*one[:2]) for one in tables],)):
+        found[number - 1].append(Column(*column))
+    return found
 
 
 def large_objects(connection: Any) -> Sums:

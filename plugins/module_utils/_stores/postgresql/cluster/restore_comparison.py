@@ -100,10 +100,7 @@ class Comparison:
     def _table(self, name: Name) -> Table:
         """The table as it will be."""
         wanted = self._place.of(name)
-        if wanted in self._tables and not self._other_columns(name):
-            return self._tables[wanted]
-        there = self._tables.get(wanted, Table(*wanted, "p", "", 0))
-        return as_in(self._details, [there._replace(columns=columns_of(self._files[name][0]))])[0]
+        return self._tables.get(wanted) or as_in(self._details, [Table(*wanted, "p", "", 0)])[0]
 
     def _problems(self, name: Name) -> list[str]:
         if name not in self._files:

@@ -166,7 +166,7 @@ class _Work:
             self.session.execute(f"CREATE TEMP TABLE {name} ({like}) ON COMMIT DROP")
             instead[one.quoted] = f"pg_temp.{name}"
             self._load(one, f"pg_temp.{name}")
-            self._verify(one, Table("pg_temp", f"day2_{number}", "t", "", 0, one.table.columns))
+            self._verify(one, Table("pg_temp", f"day2_{number}", "t", "", 0, one.table.form))
         # the server shows names without quotes that they don't need
         shown = {self._shown(table): temporary for table, temporary in instead.items()}
         self._check_keys(shown)

@@ -18,6 +18,7 @@ from .archive import normalised
 from .identity import Table, large_objects, list_tables, table_sums
 from .restore_contents import Contents
 from .restore_tools import Tools
+from .row_text import RECORD, WHOLE
 from .server import Server
 
 Name = tuple[str, str]  # of a table or sequence: schema and name
@@ -105,8 +106,9 @@ def sums_of(details: Mapping[str, Any], contents: Contents) -> dict[Name, tuple[
 
 
 def as_in(details: Mapping[str, Any], tables: Sequence[Table]) -> list[Table]:
-    """Tables of which the same columns count as in the backup: in older ones, those that are generated do, too."""
-    return list(tables) if details.get("without_generated") else [one._replace(columns=None) for one in tables]
+    """Tables whose rows are made into text as for the sums in the backup."""
+    form = details.get("row_text") or (RECORD if details.get("without_generated") else WHOLE)
+    return [one._replace(form=form) for one in tables]
 
 
 def present(
