@@ -233,7 +233,7 @@ step_integration_newest() { integration newest "$(node_python newest)" 1; }
 # targets_of SHARE: what one of two ansible-cores runs. Both run filters, and two roles that rescue a failure and say which it
 # was, as what they read then is not the same in all releases; others read the same (store_migration), or less (lifecycle). The
 # newest runs these and the playbooks, which the templates of AWX run on the oldest (tests/awx). Modules hold no logic, and all
-# of them meet ansible-core in _module.py: on the newest, the examples run each of them, and pitr the one that has no example.
+# of them meet ansible-core in _module_run.py: on the newest, the examples run each of them, and pitr the one that has no example.
 # Their targets run on the oldest, with which a task takes three fifths of the processor time.
 targets_of() {
   local path name

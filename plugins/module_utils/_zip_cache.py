@@ -6,13 +6,13 @@
 The code of a task comes from a zip file of sources. To compile them takes most of the time of a task that finds
 nothing to do. One file for each version of Python has the newest code of each module. It is used only for a source of
 the same size and CRC-32, which the zip file tells without being unpacked (Python takes a time and a size for its own),
-and only if no other user can have written it. Whatever is wrong with it, the source is compiled.
+and only if no other user can have written it. Whatever is wrong with it, the source is compiled. A list at its
+beginning says where the code of each module lies: a task looks at no other code than what it imports.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
 import marshal
 import os
 import stat
@@ -26,11 +26,12 @@ from typing import Any, Optional
 from ._core.state_directory import directory
 
 _OURS = "ansible_collections/day2/ops/"
-_DIGEST = hashlib.sha256().digest_size
+_NUMBER = 4  # bytes of the length of the list, and of its CRC-32, before the list
 
+_Source = tuple[int, int]  # size and CRC-32
 _Compile = Callable[[str, bytes], CodeType]
 _Load = Callable[[Any, str], tuple[CodeType, bool, str]]
-_Modules = dict[str, tuple[tuple[int, int], bytes]]  # by name of the file: size and CRC-32 of the source, compiled code
+_Modules = dict[str, tuple[_Source, int, memoryview]]  # by name of the file; compiled code and its CRC-32
 _known: _Modules = {}
 _new: _Modules = {}
 
@@ -41,10 +42,9 @@ def keep() -> None:
         return
     from ._core.files import make_private_directory, write_atomically  # only here: most tasks have compiled nothing
 
-    content = marshal.dumps({**_known, **_new})
     try:
         make_private_directory(directory())
-        write_atomically(_path(), hashlib.sha256(content).digest() + content, durable=False)
+        write_atomically(_path(), _packed({**_known, **_new}), durable=False)
     except OSError:
         return
     _known.update(_new)
@@ -65,10 +65,27 @@ def _read() -> _Modules:
             content = file.read() if ours else b""
     except OSError:
         return {}
-    if hashlib.sha256(content[_DIGEST:]).digest() != content[:_DIGEST]:
+    return _unpacked(content)
+
+
+def _packed(modules: _Modules) -> bytes:
+    places, end = {}, 0
+    for name, (about, check, code) in modules.items():
+        places[name] = (about, check, end, end + len(code))
+        end += len(code)
+    head = marshal.dumps(places)
+    numbers = (one.to_bytes(_NUMBER, "big") for one in (len(head), zlib.crc32(head)))
+    return b"".join([*numbers, head, *(code for _about, _check, code in modules.values())])
+
+
+def _unpacked(content: bytes) -> _Modules:
+    size, check = (int.from_bytes(content[at : at + _NUMBER], "big") for at in (0, _NUMBER))
+    rest = memoryview(content)[2 * _NUMBER :]
+    head, codes = rest[:size], rest[size:]
+    if not head or zlib.crc32(head) != check:
         return {}
-    modules: _Modules = marshal.loads(content[_DIGEST:])  # noqa: S302 no other user can have written it
-    return modules
+    places = marshal.loads(head)  # noqa: S302 no other user can have written it
+    return {name: (about, crc, codes[start:end]) for name, (about, crc, start, end) in places.items()}
 
 
 def _is_ours(about: os.stat_result) -> bool:
@@ -89,15 +106,18 @@ def _cached(compile_source: _Compile) -> _Compile:
         if known is not None:
             return known
         made = compile_source(ours + name, source)  # without the path of the zip file, which differs in each task
-        _new[name] = (about, marshal.dumps(made))
+        code = memoryview(marshal.dumps(made))
+        _new[name] = (about, zlib.crc32(code), code)
         return made
 
     return compiled
 
 
-def _found(name: str, about: tuple[int, int]) -> Optional[CodeType]:
-    known, code = _known.get(name, (None, b""))
-    found: Optional[CodeType] = marshal.loads(code) if known == about else None  # noqa: S302 as above
+def _found(name: str, about: _Source) -> Optional[CodeType]:
+    known, check, code = _known.get(name, (None, 0, b""))
+    if known != about or zlib.crc32(code) != check:
+        return None
+    found: CodeType = marshal.loads(code)  # noqa: S302 as above
     return found
 
 

@@ -162,12 +162,14 @@ duration_s:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.day2.ops.plugins.module_utils._jobs_module import run_jobs
+from ansible_collections.day2.ops.plugins.module_utils._module import run
+from ansible_collections.day2.ops.plugins.module_utils._module_jobs import verb_of
 from ansible_collections.day2.ops.plugins.module_utils._verbs import jobs
 
 
 def main() -> None:
-    run_jobs(AnsibleModule(supports_check_mode=True, **jobs.ARGUMENTS))
+    module = AnsibleModule(supports_check_mode=True, **jobs.ARGUMENTS)
+    run(module, verb_of(module), jobs.echo)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 _PACKAGE = "day2_ops"
-_LEFT_OUT = {"_module.py", "_jobs_module.py"}  # of ansible-core
+_LEFT_OUT = {"_module.py", "_module_run.py", "_module_jobs.py"}  # of ansible-core
 _SHEBANG = b"#!/usr/bin/python3 -I\n"
 # Verbs import late, and zipimport opens the archive again for each import. The open descriptor keeps the archive that
 # this run began with, even if an upgrade has replaced it. Until then, Python itself opens the archive twice: for the

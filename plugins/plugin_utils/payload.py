@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
@@ -25,6 +26,7 @@ from ..module_utils._verbs.registry import VERBS
 
 _CODE = "ansible_collections.day2.ops.plugins.module_utils"
 _LONGEST = 100  # characters of a name
+_DOCUMENTATION = re.compile(r'^[A-Z]+ = r?""".*?"""\n', re.DOTALL | re.MULTILINE)  # no host reads it
 _CHECKS = {"health_check": "checks", "restore_drill": "probe"}  # the arguments of verbs that are lists of checks
 # Verbs that open a store by its type, to back it up or to restore it.
 WITH_STORES = (
@@ -132,6 +134,6 @@ def _copy(source: Path, directory: Path, parts: Parts) -> Path:
         imports = "".join(f"import {_CODE}.{module}  # noqa\n" for module in sorted(set(parts.values())))
         # Several workers may come here at once. The imports are found, not executed: main() has ended the program.
         new = path.with_name(f".{path.name}.{os.getpid()}")
-        new.write_text(source.read_text(encoding="utf-8") + imports, encoding="utf-8")
+        new.write_text(_DOCUMENTATION.sub("", source.read_text(encoding="utf-8")) + imports, encoding="utf-8")
         new.replace(path)
     return path

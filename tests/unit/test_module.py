@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.day2.ops.plugins.module_utils import _jobs_module
+from ansible_collections.day2.ops.plugins.module_utils import _module_jobs
 from ansible_collections.day2.ops.plugins.module_utils._core.progress import Progress
 
 COLLECTIONS = Path(__file__).resolve().parents[2] / ".cache" / "collections"
@@ -105,7 +105,7 @@ def test_in_a_role_the_message_of_each_job_names_its_variables(monkeypatch: pyte
     params = {"jobs": [{"name": "a", "verb": "backup", "arguments": arguments}]}
     for role, option in (("store_backup:engine", "store_backup_engine"), ("", "engine")):
         monkeypatch.setenv("DAY2_ROLE_VARIABLES", role)
-        result = _jobs_module._run(SimpleNamespace(no_log_values=set()), params, False, Progress())
+        result = _module_jobs._run(SimpleNamespace(no_log_values=set()), params, False, Progress())
         (job,) = result["results"]
         assert f"requires {option}=restic" in job["msg"]
         assert job["result"]["msg"] == job["msg"]
@@ -113,7 +113,8 @@ def test_in_a_role_the_message_of_each_job_names_its_variables(monkeypatch: pyte
 
 @pytest.mark.parametrize("changed", [True, False])
 def test_who_changes_nothing_keeps_no_code(changed: bool, tmp_path: Path) -> None:
-    run(f'_module._zip_cache._new["x.py"] = (b"", b""); return {{"changed": {changed}}}', DAY2_STATE=str(tmp_path))
+    body = f'_module._zip_cache._new["x.py"] = ((0, 0), 0, b""); return {{"changed": {changed}}}'
+    run(body, DAY2_STATE=str(tmp_path))
     assert bool(os.listdir(tmp_path)) is changed
 
 

@@ -87,11 +87,21 @@ def test_only_what_is_new_is_read_and_compiled(host: Host) -> None:
     assert host.task("2") == ["2", "second", "other.py"]
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"", lambda data: data[:-3] + b"abc"])
-def test_what_is_damaged_is_not_used(host: Host, damage: Any) -> None:
+@pytest.mark.parametrize(
+    ("damage", "lost"),
+    [
+        (lambda data: b"", ["first.py", "second.py"]),
+        (lambda data: data[:6], ["first.py", "second.py"]),
+        (lambda data: bytes(len(data)), ["first.py", "second.py"]),
+        (lambda data: data[:8] + b"x" + data[9:], ["first.py", "second.py"]),
+        (lambda data: data[: data.index(b"rpartition")], ["second.py"]),
+        (lambda data: data.replace(b"rpartition", b"partition2"), ["second.py"]),
+    ],
+)
+def test_what_is_damaged_is_not_used(host: Host, damage: Any, lost: list[str]) -> None:
     host.task()
     host.file.write_bytes(damage(host.file.read_bytes()))
-    assert host.task() == ["1", "second", "first.py", "second.py", "other.py"]
+    assert host.task() == ["1", "second", *lost, "other.py"]
     assert host.task() == ["1", "second", "other.py"]
 
 

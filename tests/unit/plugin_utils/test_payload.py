@@ -85,6 +85,22 @@ def test_only_named_verbs_are_sent(tmp_path: Path) -> None:
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
+def test_a_copy_is_sent_without_documentation(tmp_path: Path) -> None:
+    for module, arguments in ((JOBS, {"jobs": [{"verb": "retention"}]}), (CHECKS, {"checks": [{"type": "disk"}]})):
+        text = copied(module, tmp_path, **arguments).read_text()
+        assert [word for word in ("DOCUMENTATION", "EXAMPLES", "RETURN", "description:") if word in text] == []
+        assert text.startswith("#!/usr/bin/python\n")
+        assert text.partition("from ansible.")[2].startswith(module.read_text().partition("from ansible.")[2])
+
+
+@pytest.mark.parametrize("verb", [*VERBS, "jobs"])
+def test_before_anything_else_of_ours_a_module_imports_what_finds_its_compiled_code(verb: str) -> None:
+    """What is imported before that is compiled twice in each task."""
+    lines = (MODULES / f"{verb}.py").read_text().splitlines()
+    ours = [line for line in lines if line.startswith(f"from {module_utils.__name__}")]
+    assert ours[0] == f"from {module_utils.__name__}._module import run"
+
+
 def test_only_types_of_checks_are_sent(tmp_path: Path) -> None:
     checks = [{"type": "https"}, {"type": "http"}, {"type": "disk"}]
     path = copied(CHECKS, tmp_path, checks=checks)
@@ -220,7 +236,8 @@ SENT = {
 @pytest.mark.parametrize("verb", [one for one in VERBS if one in SENT])
 def test_what_a_module_does_not_need_does_not_travel(verb: str) -> None:
     found = packages(sent(imports(MODULES / f"{verb}.py")))
-    assert sorted(found - {"_verbs", "_module", "_node_python", "_zip_cache", "_zip_import"} - SENT[verb]) == []
+    shared = {"_verbs", "_module", "_module_run", "_node_python", "_zip_cache", "_zip_import"}
+    assert sorted(found - shared - SENT[verb]) == []
 
 
 def test_what_opens_stores_by_type_is_sent_with_them() -> None:

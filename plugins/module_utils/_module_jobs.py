@@ -18,15 +18,13 @@ from ._core.errors import InvalidRequest
 from ._core.paths import check_paths
 from ._core.progress import Progress
 from ._core.specs import secrets_in
-
-# First: an older Python can't import the others.
-from ._module import named, run, unmask_short
+from ._module_run import Verb, named, unmask_short
 from ._verbs import jobs
 
 
-def run_jobs(module: AnsibleModule) -> None:
-    """Run the jobs in the parameters of the module; never returns."""
-    run(module, functools.partial(_run, module), jobs.echo)
+def verb_of(module: AnsibleModule) -> Verb:
+    """The verb of the module: it runs the jobs in its parameters."""
+    return functools.partial(_run, module)
 
 
 def _run(module: AnsibleModule, params: Mapping[str, Any], check: bool, progress: Progress) -> dict[str, Any]:
