@@ -225,6 +225,9 @@ def test_when_a_process_is_gone(gone: int, tmp_path: Path) -> None:
     assert not leases._is_gone(2**80, "1")
     (tmp_path / str(gone) / "stat").mkdir(parents=True)
     assert not leases._is_gone(gone, "1", str(tmp_path))  # /proc refuses to tell
+    (tmp_path / str(os.getpid())).mkdir()
+    (tmp_path / str(os.getpid()) / "stat").write_text(f"{os.getpid()} (x) S 1")
+    assert not leases._is_gone(os.getpid(), "1", str(tmp_path))  # it tells less than Linux
 
 
 @pytest.mark.usefixtures("often")

@@ -232,6 +232,7 @@ def test_what_an_interrupted_copy_left(copy: Copy, backups: list[str], left: str
     )
     (staging / "manifest.json").write_bytes(b"half")
     (staging / "data" / "else").symlink_to("/etc/passwd")
+    (staging / "data" / "empty").touch()
     with open(staging / "data" / "requests.json", "rb") as held:  # its number is not used again
         inode = os.fstat(held.fileno()).st_ino
         assert copy()["changed"]
