@@ -6,12 +6,14 @@
     soak.py STATE-DIRECTORY TREE...
 
 A tree is a copy of the clone in which one mutant at a time is tested: as many trees as may be tested side by side.
-The environment says which mutants (see Makefile): FILES, SAMPLE, SEED, MINUTES, AGAIN, TESTS. Results stay in the state
-directory, so that the same call goes on where it was stopped; they are for this code, and AGAIN=1 tests survivors anew.
+The environment says which mutants (see Makefile): FILES, SAMPLE, SEED, MINUTES, AGAIN, TESTS, BUDGET. Results stay in
+the state directory, so that the same call goes on where it was stopped; they are for this code, and AGAIN=1 tests
+survivors anew.
 
 Cosmic Ray makes the mutants. A mutant is tested with the tests that run its line, its module's own first, as many as
-fit into three quarters of a minute: what survives has survived these. soak_places.py leaves out what would say nothing,
-and tests/mutants.md has the survivors that were looked at, with a reason.
+fit into BUDGET seconds of processor time: what survives has survived these. A test that fails is also run without the
+mutant, and counts only if it passes then. soak_places.py leaves out what would say nothing, and tests/mutants.md has
+the survivors that were looked at, with a reason.
 """
 
 from __future__ import annotations
@@ -20,43 +22,30 @@ import ast
 import fnmatch
 import hashlib
 import json
-import multiprocessing
 import os
+import queue
 import random
 import re
-import shlex
 import shutil
 import subprocess
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import Optional
 
 from cosmic_ray.commands.init import init
-from cosmic_ray.mutating import mutate_and_test
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator
 from cosmic_ray.work_db import WorkDB
 from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkerOutcome, WorkItem, WorkResult
 from soak_places import Silent
+from soak_trees import Job, Test, Tree, diff_of
 
 PLUGINS = "plugins/module_utils"
 PACKAGES = ("_core", "_repository", "_verbs")
-BUDGET = 45.0  # seconds of tests for one mutant, as they took without it
-CONTROLS = 4  # selections of tests that are also run without any mutant: they must pass
-SINGLE = ("-p", "no:xdist", "-x", "-q", "--no-header", "--tb=line")
-
-
-class Test(NamedTuple):
-    """A test that passes without mutants."""
-
-    id: str
-    seconds: float
-    setup: float  # of the slowest first test of its file: servers that start
-
-    @property
-    def file(self) -> str:
-        return self.id.partition("::")[0]
 
 
 class Reach:
@@ -146,7 +135,6 @@ class Mutants:
         self.wanted = [path for path in names if any(fnmatch.fnmatch(names[path], one) for one in patterns.split())]
         code = hashlib.sha256(json.dumps([self.sources, self.wanted], sort_keys=True).encode()).hexdigest()[:12]
         file = state / f"mutants-{code}.sqlite"
-        self._controlled = file.with_suffix(".controlled")
         new = not file.exists()
         self.db = WorkDB(file, WorkDB.Mode.create)
         if new:
@@ -166,51 +154,12 @@ class Mutants:
         chosen = chance.sample(sorted(places), min(size or len(places), len(places)))
         return [chance.choice(sorted(places[one], key=what)) for one in chosen]
 
-    @property
-    def controlled(self) -> bool:
-        """Have the tests been seen to pass without a mutant?"""
-        return self._controlled.exists()
-
-    @controlled.setter
-    def controlled(self, value: bool) -> None:
-        if value:
-            self._controlled.touch()
-
     def results(self) -> dict[str, WorkResult]:
         return dict(self.db.results)
 
 
 def what(item: WorkItem) -> tuple[str, int]:
     return item.mutations[0].operator_name, item.mutations[0].occurrence
-
-
-class Job(NamedTuple):
-    item: WorkItem
-    command: str
-    timeout: float
-
-
-def command_for(state: Path, job_id: str, tests: Sequence[Test]) -> str:
-    """pytest with these tests: their names do not fit on every command line."""
-    arguments = state / "arguments" / job_id
-    arguments.parent.mkdir(exist_ok=True)
-    arguments.write_text("".join(test.id + "\n" for test in tests), encoding="utf-8")
-    return shlex.join([sys.executable, "-m", "pytest", *SINGLE, f"@{arguments}"])
-
-
-def enter(trees: Any) -> None:
-    """A worker of the pool takes one of the trees."""
-    os.chdir(trees.get())
-
-
-def run_job(job: Job) -> tuple[str, WorkResult]:
-    return job.item.job_id, mutate_and_test(job.item.mutations, job.command, job.timeout)
-
-
-def run_control(job: Job) -> str:
-    """The same tests without a mutant: the last words of those that fail."""
-    done = subprocess.run(shlex.split(job.command), capture_output=True, text=True, timeout=job.timeout, check=False)
-    return "" if done.returncode == 0 else done.stdout[-1500:]
 
 
 def start_servers(tree: Path) -> None:
@@ -220,17 +169,21 @@ def start_servers(tree: Path) -> None:
     subprocess.run([sys.executable, "-c", program], cwd=tree, check=True)
 
 
-def reach(state: Path, trees: Sequence[Path], tests: str, end: float) -> Reach:
+def test_files(tree: Path, patterns: str) -> list[str]:
+    found = (path for one in patterns.split() for path in tree.glob(one))
+    files = {file for path in found for file in ([path] if path.is_file() else path.rglob("test_*.py"))}
+    return sorted(str(file.relative_to(tree)) for file in files)
+
+
+def reach(state: Path, trees: Sequence[Path], files: Sequence[str], end: float) -> Reach:
     """Runs all tests once, some files at a time, except those that have not changed since, nor has what they run."""
     lines, new = state / "lines", state / "lines" / "new"
     services = digest_of((trees[0] / "tests" / "services").rglob("*.py"))
-    found = (path for one in tests.split() for path in trees[0].glob(one))
-    files = sorted({file for path in found for file in ([path] if path.is_file() else path.rglob("test_*.py"))})
-    known = {str(file.relative_to(trees[0])): lines / digest_of([file], services) for file in files}
+    known = {name: lines / digest_of([trees[0] / name], services) for name in files}
     plugins = trees[0] / PLUGINS
     code = {str(one.relative_to(plugins)): digest_of([one]) for one in plugins.rglob("*.py")}
     lines.mkdir(exist_ok=True)
-    while left := [name for name, told in known.items() if not is_valid(told, code)][:6]:
+    while left := [name for name, told in known.items() if not is_valid(told, code)][:24]:
         if time.monotonic() > end:
             sys.exit("The time is over before all tests were run once; the same call goes on here.")
         print(f"--- which lines do the tests of {left[0]} to {left[-1]} run?", file=sys.stderr, flush=True)
@@ -269,43 +222,54 @@ def digest_of(files: Iterable[Path], more: str = "") -> str:
     return digest.hexdigest()[:20]
 
 
-def jobs_for(items: Sequence[WorkItem], mutants: Mutants, known: Reach, state: Path) -> Iterator[Job]:
-    """What to run for each mutant. What no test runs has survived without."""
+def jobs_for(items: Sequence[WorkItem], mutants: Mutants, known: Reach, budget: float) -> Iterator[Job]:
+    """What to run for each mutant. What no test runs has survived without; what does not compile is left out."""
     for item in items:
         spec = item.mutations[0]
         path = str(spec.module_path)
-        reached = known.of(path, lines_of(mutants.sources[path], spec.start_pos[0]))
-        tests = within(reached or known.near(path), BUDGET)
+        before = mutants.sources[path]
+        after = mutate_code(before, get_operator(spec.operator_name)(**spec.operator_args), spec.occurrence)
+        if not is_code(after):
+            mutants.db.set_result(item.job_id, WorkResult(WorkerOutcome.SKIPPED))
+            continue
+        reached = known.of(path, lines_of(before, spec.start_pos[0]))
+        tests = within(reached or known.near(path), budget)
         if tests:
-            seconds = sum(test.seconds for test in tests) + sum({test.file: test.setup for test in tests}.values())
-            yield Job(item, command_for(state, item.job_id, tests), 60 + 5 * seconds)
+            yield Job(item, before, after, tests)
         else:
-            mutants.db.set_result(item.job_id, unreached())
+            outcome, diff = TestOutcome.SURVIVED, diff_of(before, after)
+            mutants.db.set_result(item.job_id, WorkResult(WorkerOutcome.NO_TEST, "unreached", outcome, diff))
 
 
-def unreached() -> WorkResult:
-    return WorkResult(WorkerOutcome.NO_TEST, "no test runs this line", TestOutcome.SURVIVED, "")
+def is_code(source: str) -> bool:
+    """Operators are also replaced where they are none, as in `**options`: what does not compile says nothing."""
+    try:
+        compile(source, "", "exec", dont_inherit=True)
+    except SyntaxError:
+        return False
+    return True
 
 
-def run_all(jobs: Sequence[Job], mutants: Mutants, trees: Sequence[Path], end: float) -> list[str]:
-    """Tests mutants until all are or the time is over. Returns the failures of the tests without mutants."""
-    queue = multiprocessing.Manager().Queue()
+def run_all(jobs: Sequence[Job], mutants: Mutants, trees: Sequence[Tree], end: float) -> None:
+    """Tests mutants until all are or the time is over."""
+    free: queue.SimpleQueue[Tree] = queue.SimpleQueue()
     for tree in trees:
-        queue.put(str(tree))
-    with multiprocessing.Pool(len(trees), enter, (queue,)) as pool:
-        wrong = (
-            [] if mutants.controlled else [text for text in pool.map(run_control, jobs[:CONTROLS], chunksize=1) if text]
-        )
-        mutants.controlled = not wrong
-        for count, (job_id, result) in enumerate(pool.imap_unordered(run_job, jobs), 1):
-            if result.worker_outcome != WorkerOutcome.NORMAL:
-                sys.exit(f"A mutant could not be tested: {result.output}")
-            mutants.db.set_result(job_id, result)
-            print(f"{count} of {len(jobs)}: {result.test_outcome.value}", file=sys.stderr, flush=True)
-            if time.monotonic() > end:
-                print("The time is over; the same call goes on here.")
-                break
-    return wrong
+        free.put(tree)
+
+    def run(job: Job) -> Optional[tuple[str, WorkResult]]:
+        tree = free.get()
+        try:
+            return tree.test(job) if time.monotonic() < end else None
+        finally:
+            free.put(tree)
+
+    with ThreadPoolExecutor(len(trees)) as pool:
+        for count, done in enumerate(as_completed([pool.submit(run, job) for job in jobs]), 1):
+            if (result := done.result()) is not None:
+                mutants.db.set_result(*result)
+                print(f"{count} of {len(jobs)}: {result[1].output}", file=sys.stderr, flush=True)
+    if time.monotonic() > end:
+        print("The time is over; the same call goes on here.")
 
 
 def reasons(tree: Path) -> dict[tuple[str, str, str], str]:
@@ -336,35 +300,36 @@ def describe(spec: MutationSpec, result: WorkResult) -> str:
     )
 
 
-def report(items: Sequence[WorkItem], mutants: Mutants, wrong: Sequence[str]) -> bool:
+def report(items: Sequence[WorkItem], mutants: Mutants) -> bool:
     """What was found. False: less than nine tenths were caught."""
     results, known = mutants.results(), reasons(mutants.tree)
+    items = [one for one in items if one.job_id not in results or results[one.job_id].test_outcome is not None]
     done = [(item.mutations[0], results[item.job_id]) for item in items if item.job_id in results]
     survivors = [(spec, one) for spec, one in done if one.test_outcome == TestOutcome.SURVIVED]
     new = [pair for pair in survivors if (str(pair[0].module_path), *change(pair[1].diff or "")) not in known]
-    slow = sum(one.output == "timeout" for _spec, one in done)
+    verdicts = Counter((one.output or "").partition(" ")[0] for _spec, one in done)
+    ended = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
     caught = len(done) - len(survivors)
     share = 100 * caught / max(len(done), 1)
     for spec, one in sorted(new, key=lambda pair: (str(pair[0].module_path), pair[0].start_pos)):
         print(describe(spec, one))
-    for text in wrong:
-        print(f"Tests fail without any mutant, so that those caught by them count for nothing:\n{text}")
     print(
-        f"{caught} of {len(done)} mutants were caught ({share:.1f} %; {slow} of them by taking too long), "
+        f"{caught} of {len(done)} mutants were caught ({share:.1f} %; {ended}), "
         f"{len(survivors) - len(new)} survived for a reason that tests/mutants.md has, {len(new)} others did. "
         f"{len(items) - len(done)} of the sample are yet to be tested."
     )
-    return share >= 90 and not wrong
+    return share >= 90
 
 
 def main() -> None:
-    state, trees = Path(sys.argv[1]), [Path(one) for one in sys.argv[2:]]
+    state, paths = Path(sys.argv[1]), [Path(one) for one in sys.argv[2:]]
     given = {name: os.environ.get(name) or default for name, default in DEFAULTS.items()}
-    os.chdir(trees[0])
-    mutants = Mutants(state, trees[0], given["FILES"])
+    os.chdir(paths[0])
+    mutants = Mutants(state, paths[0], given["FILES"])
     end = time.monotonic() + 60 * float(given["MINUTES"])
-    start_servers(trees[0])
-    known = reach(state, trees, given["TESTS"], end)
+    start_servers(paths[0])
+    files = test_files(paths[0], given["TESTS"])
+    known = reach(state, paths, files, end)
     items = mutants.sample(int(given["SAMPLE"]), int(given["SEED"]))
     results = mutants.results()
     again = given["AGAIN"] == "1"
@@ -373,15 +338,19 @@ def main() -> None:
         for item in items
         if item.job_id not in results or (again and results[item.job_id].test_outcome == TestOutcome.SURVIVED)
     ]
-    jobs = list(jobs_for(left, mutants, known, state))
-    wrong = run_all(jobs, mutants, trees, end)
-    sys.exit(not report(items, mutants, wrong))
+    jobs = list(jobs_for(left, mutants, known, float(given["BUDGET"])))
+    trees = [Tree(path, state, files) for path in paths[: len(jobs)]]
+    run_all(jobs, mutants, trees, end)
+    for tree in trees:
+        tree.close()
+    sys.exit(not report(items, mutants))
 
 
 # SAMPLE=0: all.
 DEFAULTS = {
     "FILES": "*",
     "SAMPLE": "300",
+    "BUDGET": "20",
     "SEED": "1",
     "MINUTES": "120",
     "AGAIN": "",
