@@ -210,3 +210,13 @@ def test_the_text_of_a_record_is_that_of_older_versions(bench: Bench) -> None:
     text = 'textin(record_out(t.*)) COLLATE "C"'
     was = f"SELECT count(*) || ' ' || sum(hashtextextended({text}, 1)) || ' ' || sum(hashtextextended({text}, 2))"
     assert " ".join(map(str, sums_of(bench, RECORD)["a"])) == bench.query("shop", f"{was} FROM public.a t")
+
+
+def test_texts_that_are_equal_to_the_server_in_several_collations(bench: Bench) -> None:
+    script = """CREATE COLLATION public.blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+    CREATE TABLE public.a (v text COLLATE public.blind, w text COLLATE "C", x text COLLATE "POSIX", y char(2));
+    INSERT INTO public.a VALUES ('a', 'b', 'c', 'd')"""
+    bench.make("shop", script)
+    before = sums_of(bench)
+    bench.execute("shop", "UPDATE public.a SET v = 'A'")
+    assert sums_of(bench) != before
