@@ -30,7 +30,7 @@ from .target import SqliteTarget
 _LEAST, _MOST = -(2**63), 2**63  # of integers
 _FEW, _PARTS = 20_000, 5000  # keys that are not worth a process; and of how many ranges of others
 _SOME = 4  # batches that are worth a process
-_BURST, _GAP = 0.075, 0.03  # seconds with the lock, and without
+_BURST, _GAP = 0.1, 0.03  # seconds with the lock, and without
 _SLEEPS = ((0.12, _GAP), (0.22, 0.055))  # after so many seconds with the lock, and at most so many without; then:
 _LONGEST_SLEEP = 0.105
 
@@ -165,7 +165,7 @@ class SqlitePurger(SqliteTarget):
         waiting = iter(batches)
         ready = deque(itertools.islice(waiting, _SOME))  # what was read before the lock is taken
         worth = len(ready) == _SOME and not relations and not isinstance(batches, Singly)
-        burst, committing = min(_BURST, (max_wait - 0.05) / 2), 0.005
+        burst, committing = min(_BURST, (max_wait - 0.05) * 2 / 3), 0.005
         with contextlib.ExitStack() as stack:
             second = self._second_reader(info, batches if worth else ())
             if second is not None:
