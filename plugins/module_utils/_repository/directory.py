@@ -222,10 +222,11 @@ class DirectoryRepository:
                 "host": os.uname().nodename,
                 "since": format_time(datetime.now(timezone.utc)),
             }
+            text = json.dumps(holder).encode()
             # the holder is only information; a full disk must not stop a run that will free space
             with contextlib.suppress(OSError):
-                os.ftruncate(fd, 0)
-                os.pwrite(fd, json.dumps(holder).encode(), 0)
+                os.pwrite(fd, text, 0)
+                os.ftruncate(fd, len(text))  # never to nothing: ext4 would write the file to the disk when it is closed
             yield self._clean(name, {STAGING + one for one in continued})
         finally:
             self._leave(name, new)
