@@ -509,6 +509,19 @@ def test_a_part_that_was_sent_is_not_kept_in_memory(address: str, monkeypatch: p
         assert {number} <= set(there) <= {number - 1, number, number + 1}
 
 
+def test_a_file_of_a_known_size_has_no_more_parts_than_a_server_takes(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_upload, "PART", 5 << 20)
+    monkeypatch.setattr(s3_upload, "_MOST_PARTS", 3)
+    upload = objects(address).upload("app/x", (16 << 20) + 1)
+    with upload.handle as handle:
+        handle.write(bytes((16 << 20) + 1))
+    assert upload.seal()
+    (found,) = objects(address).walk("app/x")
+    assert (found.size, found.tag[-3:]) == ((16 << 20) + 1, '-3"')  # how many parts it was written in
+
+
 @pytest.mark.usefixtures("small_parts")
 def test_an_upload_that_is_given_up_leaves_nothing(address: str) -> None:
     one = repository(address)

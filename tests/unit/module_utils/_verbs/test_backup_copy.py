@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import shutil
@@ -186,6 +188,19 @@ def test_damage_that_copying_finds(copy: Copy, backups: list[str], tmp_path: Pat
         copy(which="all")
     assert [one["id"] for one in failure.value.details["copied"]] == backups[:2]
     assert failure.value.details["changed"] is True
+
+
+class BadDisk(io.RawIOBase):
+    def read(self, size: int = -1) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_a_disk_that_can_not_be_read(copy: Copy, backups: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copying, "open_piece", lambda *_where: BadDisk())
+    with pytest.raises(
+        RepositoryError, match=r"damaged and was not copied: data/.*can't be read \(Input/output error\)"
+    ):
+        copy()
 
 
 def test_a_disk_that_stores_something_else(copy: Copy, backups: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
