@@ -27,8 +27,6 @@ from .progress import Progress
 from .secure_directory import SecureDirectory, copy_attributes
 from .sparse import data_ranges, has_holes, same_content
 
-NICENESS = 10
-
 # An existing file with the name of the copy is: the same copy; the beginning of it (its writer was killed); or another
 # file.
 SAME, PART, OTHER = 1, 2, 3
@@ -69,12 +67,6 @@ class _Descriptor:
         data = os.pread(self._fd, size if self._end is None else min(size, self._end - self._at), self._at)
         self._at += len(data)
         return data
-
-
-def be_nice() -> None:
-    """Lower the CPU priority of the calling thread, and of the programs that it starts."""
-    with contextlib.suppress(OSError):  # the sandbox of a unit, which has a weight of its own, refuses this
-        os.nice(NICENESS)
 
 
 def compress_file(

@@ -60,6 +60,12 @@ def in_order(
             yield from crew.items_of(number % count)
 
 
+def be_nice(nice: int) -> None:
+    """Lower the CPU priority of the calling thread, and of the programs that it starts."""
+    with contextlib.suppress(OSError):  # the sandbox of a unit, which has a weight of its own, refuses this
+        os.nice(nice)
+
+
 class _Crew:
     """The workers; each runs every n-th task. None of them outlives the block, or this process."""
 
@@ -103,8 +109,7 @@ class _Crew:
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
             os.close(self._alive)
-            with contextlib.suppress(OSError):  # the sandbox of a unit, which has a weight of its own, refuses this
-                os.nice(self._nice)
+            be_nice(self._nice)
             for results in self._results:
                 os.close(results.fileno())
             threading.Thread(target=self._watch, daemon=True).start()

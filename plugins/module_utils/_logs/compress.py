@@ -10,15 +10,17 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Callable, NamedTuple, Union
 
-from .._core.compress_file import Prepared, be_nice, compress_file, discard_prepared, finish, prepare, publish
+from .._core.compress_file import Prepared, compress_file, discard_prepared, finish, prepare, publish
 from .._core.compression.base import Compression
 from .._core.errors import Cancelled, Day2Error, TaskEnded
 from .._core.progress import Progress
 from .._core.secure_directory import SecureDirectory
 from .._core.sparse import allocated
+from .._core.workers import be_nice
 from .log_plan import Compressed, LogPlan
 from .new_directory import NewDirectory
 
+_NICENESS = 10  # applications come first
 _LARGE = 4 << 20  # minimum size in bytes for which all cores are used
 _BATCH = 500  # small files per sync
 _FEW = 4  # up to this number, an fsync of each is cheaper than a sync of the whole file system
@@ -46,10 +48,10 @@ def compress_all(jobs: Sequence[Job], compression: Compression, progress: Progre
     large = [job for job in jobs if job.bytes >= _LARGE]
     # xz takes much memory and one core
     workers = 1 if compression.name == "xz" else len(os.sched_getaffinity(0))
-    with ThreadPoolExecutor(workers, initializer=be_nice) as pool:
+    with ThreadPoolExecutor(workers, initializer=be_nice, initargs=(_NICENESS,)) as pool:
         for start in range(0, len(small), _BATCH):
             _compress_small(pool, small[start : start + _BATCH], compression, progress)
-    with ThreadPoolExecutor(1, initializer=be_nice) as pool:
+    with ThreadPoolExecutor(1, initializer=be_nice, initargs=(_NICENESS,)) as pool:
         for job in large:
             outcome = pool.submit(_one, job, compression, progress).result()
             _note(job, outcome)

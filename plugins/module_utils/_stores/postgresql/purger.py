@@ -16,22 +16,14 @@ from typing import Any, Callable, NamedTuple, Optional
 
 from ..._core.ahead import ahead, short_turns
 from ..._core.errors import Day2Error, SourceError, TargetError
-from ..._core.record_batches import Batch as Records
-from ..._core.record_batches import batch as records_of
-from ..._core.tagged_json import decode as decode_json
-from ..._core.tagged_json import encode
 from ..._core.workers import usual_number
-from ..records import gaps
-from ..records.as_stored import as_stored
-from ..records.lines import PLAIN_NAME, LineWriter
-from ..records.model import INTEGER, JSON, NO_RIGHTS, TEXT, Field, Info, Record, Rights
+from ..records.model import NO_RIGHTS, Field, Info, Rights
 from ..records.purger import Batch, Key, Page, Relation, Removed, Row, Waiting, remove_batch
-from .client import errors, identifier, psycopg, with_values
+from .client import errors, identifier, with_values
 from .ddl import qualified
 from .editor import PostgresqlEditor
-from .source import selected
+from .purge_rows import Columns, Rows, are_in_columns, fetched
 
-_PAGE = 2000  # rows that are fetched at once
 _BLOCKS, _PARTS = 64, 20_000  # blocks of a part, unless there would be more parts
 _FEW = 4  # parts that are not worth processes
 _TID_RANGES = 140_000  # the version from which on they are scanned
@@ -140,7 +132,7 @@ class PostgresqlPurger(PostgresqlEditor):
             self._shared = None
 
     def pages(self, info: Info, wanted: Collection[str], part: Optional[_Part] = None) -> Iterator[Page]:
-        rows = _Columns(info, wanted) if _in_columns(info) else _Rows(info)
+        rows = Columns(info, wanted) if are_in_columns(info) else Rows(info)
         query = f"SELECT {rows.columns} FROM {self._own_rows(info)} AS c"
         if part is None:
             query += f" ORDER BY {', '.join(f'c.{identifier(name)}' for name in info.stored.key)}"
@@ -152,11 +144,11 @@ class PostgresqlPurger(PostgresqlEditor):
                 rows.prepare(cursor)
                 cursor.execute(query)
                 if part is None:
-                    # the server goes on while we work on what it has sent
-                    with short_turns(), contextlib.closing(ahead(_fetched(cursor))) as pages:
+                    # The server sends the next rows while these are handled.
+                    with short_turns(), contextlib.closing(ahead(fetched(cursor))) as pages:
                         yield from map(rows.page, pages)
                 else:
-                    yield from map(rows.page, _fetched(cursor))
+                    yield from map(rows.page, fetched(cursor))
 
     def children(self, relation: Relation, key: Key) -> list[Row]:
         with errors(SourceError, f"Can't read the table {relation.child.name}"):
@@ -266,97 +258,6 @@ class PostgresqlPurger(PostgresqlEditor):
         return ()
 
 
-def _fetched(cursor: Any) -> Iterator[Sequence[Sequence[Any]]]:
-    found = None
-    while found is None or len(found) == _PAGE:
-        found = cursor.fetchmany(_PAGE)
-        if found:
-            yield found
-
-
-class _Rows:
-    """How rows of a table are read: the columns of the key as text, xmin, then all that a record is made of."""
-
-    def __init__(self, info: Info) -> None:
-        exact = as_stored(info)
-        fields = exact.fields[-1:] if info.document else exact.fields
-        if info.note.marker:
-            fields = (*fields, Field(info.note.marker, JSON))
-        self._width = len(info.key)
-        self.columns = ", ".join(
-            [*(f"{identifier(name)}::text" for name in info.stored.key), "c.xmin::text", *map(selected, fields)]
-        )
-        self._document, self._records = info.document, gaps.reader(info)
-        # as_stored has JSON as text
-        self._parsed = [] if info.document else [field.name for field in info.fields if field.kind == JSON]
-
-    def prepare(self, cursor: Any) -> None:
-        """Nothing: values are what the connection makes of them."""
-
-    def rows(self, found: Sequence[Sequence[Any]]) -> list[Row]:
-        page = self.page(found)
-        return list(map(Row, page.keys, page.tokens, page.lines))
-
-    def page(self, found: Sequence[Sequence[Any]]) -> Page:
-        width = self._width
-        values = [row[width + 1 :] for row in found]
-        stored = list(records_of([one[0] for one in values]) if self._document else self._records(values))
-        keys, tokens = [tuple(row[:width]) for row in found], [row[width] for row in found]
-        return Page(keys, list(map(encode, stored)), list(map(self._record, stored)), (), tokens)
-
-    def _record(self, stored: Record) -> Record:
-        if not self._parsed:
-            return stored
-        parsed = {name: decode_json(stored[name]) for name in self._parsed if isinstance(stored.get(name), str)}
-        return {**stored, **parsed}
-
-
-class _Columns:
-    """How rows are read whose lines are written here, column by column: xmin, the columns, and what keys and the wanted
-    fields are made of, unless it is one of the columns.
-
-    The server takes four times as long to write the lines as to send the columns. It sends integers as texts, as they
-    are in lines and keys.
-    """
-
-    def __init__(self, info: Info, wanted: Collection[str]) -> None:
-        written = as_stored(info).fields
-        some = [field for field in info.fields if field.name in {*info.key, *wanted}]
-        columns = ["c.xmin", *map(selected, written)]
-
-        def place_of(column: str) -> int:
-            if column not in columns:
-                columns.append(column)
-            return columns.index(column)
-
-        as_text = {field.name: selected(field) for field in written if field.kind in (TEXT, INTEGER)}
-        self._keys = [place_of(as_text.get(one) or f"{identifier(info.columns[one])}::text") for one in info.key]
-        self._some = [(place_of(selected(field)), field.kind == INTEGER) for field in some]
-        self._lines = LineWriter([(field.name, field.kind) for field in written])
-        self._names, self.columns = tuple(field.name for field in some), ", ".join(columns)
-
-    def prepare(self, cursor: Any) -> None:
-        """Before the query."""
-        for kind in ("int2", "int4", "int8"):
-            cursor.adapters.register_loader(kind, psycopg.types.string.TextLoader)
-
-    def page(self, found: Sequence[Sequence[Any]]) -> Page:
-        columns = list(zip(*found))
-        keys = list(zip(*[columns[place] for place in self._keys]))
-        some = [_integers(columns[place]) if integer else columns[place] for place, integer in self._some]
-        return Page(keys, self._lines.lines(columns[1:]), Records(self._names, some), (), columns[0])
-
-
-def _integers(texts: Sequence[Optional[str]]) -> Sequence[Optional[int]]:
-    return [None if one is None else int(one) for one in texts]
-
-
-def _in_columns(info: Info) -> bool:
-    """Whether the lines of this table can be written column by column."""
-    special = info.document or info.note.marker or info.note.absent
-    return not special and all(PLAIN_NAME.fullmatch(field.name) for field in info.fields)
-
-
 class _InTransaction:
     """What is done in a transaction, which locks the rows that it looks at."""
 
@@ -419,7 +320,7 @@ def _children(connection: Any, table_of: _TableOf, relation: Relation, key: Key,
     parent, child = relation.parent, relation.child
     mine = [identifier(child.columns.get(name, name)) for name in relation.key.fields]
     theirs = [identifier(parent.columns.get(name, name)) for name in relation.key.to_fields or parent.key]
-    rows = _Rows(child)
+    rows = Rows(child)
     wanted = " AND ".join(
         f"{with_values(identifier(name))} = %s::text::{with_values(field.native)}"
         for name, field in zip(parent.stored.key, (_field(parent, one) for one in parent.key))

@@ -55,7 +55,7 @@ class LineWriter:
 
 
 def _members(kind: str, column: Sequence[Any]) -> tuple[str, Iterable[str]]:
-    """What is around each of the texts, and these."""
+    """The quotation mark around each text, or none, and the texts."""
     if kind == TEXT:
         return _quoted(column)
     if kind == INTEGER:
