@@ -146,6 +146,26 @@ def test_tables_that_are_missing_or_have_other_columns_refuse(bench: Bench) -> N
         bench.prepare(copy, "cust", database="other")
 
 
+def test_columns_in_another_order(bench: Bench) -> None:
+    """A child of a parent that was given a column later has another order after a restore of the whole database."""
+    bench.execute("shop", "CREATE TABLE public.odd (b int[], a text, c point)")
+    bench.execute("shop", "INSERT INTO public.odd VALUES ('{1,2}', 'b,', '(1,2)'), (NULL, '', NULL)")
+    copy = bench.backup("shop")
+    bench.execute("shop", "DROP TABLE public.odd", "CREATE TABLE public.odd (c point, a text, b int[])")
+    with bench.prepare(copy, "odd", dry=True) as ready:
+        assert ready.changed
+    assert bench.restore(copy, "odd").changed
+    assert bench.query("shop", "SELECT string_agg(o::text, ';' ORDER BY a DESC) FROM public.odd o") == (
+        """("(1,2)","b,","{1,2}");(,"",)"""
+    )
+    assert not bench.prepare(copy, "odd", dry=True).changed
+    with bench.prepare(copy, "odd", dry=True, with_schema=True) as ready:
+        assert ready.changed
+    del copy.details["databases"]["shop"]["row_text"]  # an older backup
+    with pytest.raises(TargetError, match=r"public\.odd has its columns in another order"):
+        bench.prepare(copy, "odd")
+
+
 def test_the_owner_of_the_tables_needs_no_superuser(bench: Bench) -> None:
     bench.execute("postgres", "CREATE ROLE till LOGIN")
     try:

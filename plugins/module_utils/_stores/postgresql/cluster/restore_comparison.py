@@ -18,6 +18,7 @@ from .restore_owners import MAP, Owners
 from .restore_schema import OtherSchema
 from .restore_state import Name, as_in
 from .restore_tools import Tools
+from .row_text import FIELDS
 
 _COLUMNS = """
 SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute
@@ -111,7 +112,10 @@ class Comparison:
         return self._other_columns(name) if wanted in self._tables else [f"{'.'.join(wanted)} does not exist"]
 
     def _other_columns(self, name: Name) -> list[str]:
-        return _other_columns(self._session, self._place.of(name), self._files[name][0])
+        """Their order counts where the text of rows has it, and where the definition is the backup's."""
+        wanted = self._place.of(name)
+        ordered = self._definitions is not None or self._tables[wanted].form != FIELDS
+        return _other_columns(self._session, wanted, self._files[name][0], ordered=ordered)
 
 
 def columns_of(statement: bytes) -> list[str]:
@@ -121,10 +125,10 @@ def columns_of(statement: bytes) -> list[str]:
     return [quoted.replace('""', '"') or bare for quoted, bare in _NAME.findall(inside)]
 
 
-def _other_columns(session: Any, name: Name, statement: bytes) -> list[str]:
+def _other_columns(session: Any, name: Name, statement: bytes, *, ordered: bool) -> list[str]:
     ours = columns_of(statement)
     theirs = session.execute(_COLUMNS, (relation(*name),)).fetchone()[0] or []
-    if ours == theirs:
+    if ours == theirs or (not ordered and sorted(ours) == sorted(theirs)):
         return []
     added, lost = sorted(set(theirs) - set(ours)), sorted(set(ours) - set(theirs))
     words = [f"lacks {', '.join(lost)}"] if lost else []
