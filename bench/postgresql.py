@@ -10,11 +10,14 @@ time of the command. pg_dump -Fd is measured with its own default fsync.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import threading
+from pathlib import Path
 from typing import Any
 
-from common import REPEAT, ROOT, SCALE, WORK, Table, fresh, module, settle, shell
+from common import REPEAT, ROOT, SCALE, WORK, Table, du, fresh, module, settle, shell
 
 sys.path.insert(0, str(ROOT))
 
@@ -84,6 +87,37 @@ class Server:
         subprocess.run([BIN / "psql", "-Xq", *self.address.split(), "-d", "postgres", "-c", statement], check=True)
 
 
+class Scratch(threading.Thread):
+    """Watches how much space the dump takes at any time until it is in the repository."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._done = threading.Event()
+        self._peak = 0
+
+    def run(self) -> None:
+        while not self._done.wait(0.02):
+            self._peak = max(self._peak, sum(map(space, (WORK / "ours").glob("*/.staging-*/scratch"))))
+
+    def stop(self) -> float:
+        """MB at the most."""
+        self._done.set()
+        self.join()
+        return self._peak / 1e6
+
+
+def space(directory: Path) -> int:
+    """Bytes on the disk. Files come and go meanwhile, and have holes where they were read."""
+    total = 0
+    for parent, _directories, names in os.walk(directory):
+        for name in names:
+            try:
+                total += os.stat(os.path.join(parent, name)).st_blocks * 512
+            except FileNotFoundError:
+                continue
+    return total
+
+
 def compare(table: Table, server: Server, name: str, recipe: str, limit: float) -> None:
     """In turns; the fastest of each counts."""
     first: list[dict[str, Any]] = []
@@ -99,7 +133,12 @@ def compare(table: Table, server: Server, name: str, recipe: str, limit: float) 
     table.row("ours", best["duration_s"], f"{best['backup']['stored_bytes'] / 1e6:.0f} MB stored")
     table.ratio("ours against that", best["duration_s"] / min(peer), limit)
     fresh("ours")
+    watch = Scratch()
+    watch.start()
     table.ratio("peak memory", server.ours(name, watched=True)["peak_mib"], 96, "MiB")
+    scratch = watch.stop()
+    server.theirs(name, "{dump} -Fd -Z0 --no-sync -f {target} {database}")
+    table.ratio("scratch against the dump", scratch / du("theirs"), 0.6)
 
 
 def compare_restore(table: Table, server: Server, name: str) -> None:

@@ -71,8 +71,12 @@ class Reach:
         return ordered(path, {test for line in lines for test in known.get(line, ())})
 
     def near(self, path: str) -> list[Test]:
-        """The tests of a module, if only other processes run the line."""
-        return ordered(path, {test for tests in self._tests.get(path, {}).values() for test in tests})
+        """The tests of a module, if only other processes run the line; of its directory, if it has only constants."""
+        beside = [one for one in self._tests if Path(one).parent == Path(path).parent]
+        return ordered(path, self._in([path]) or self._in(beside))
+
+    def _in(self, paths: Iterable[str]) -> set[Test]:
+        return {test for path in paths for tests in self._tests.get(path, {}).values() for test in tests}
 
 
 def ordered(path: str, tests: Iterable[Test]) -> list[Test]:

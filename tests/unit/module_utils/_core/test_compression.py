@@ -101,6 +101,13 @@ def test_where_the_library_cannot_be_used_the_program_does_the_same(
     assert decompress("zstd", data) == LARGE
 
 
+def test_a_program_that_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with open(tmp_path / "file", "wb") as handle, pytest.raises(MissingDependency, match="Install the package zstd"):
+        with zstd_program.writer(handle.fileno()):
+            pass
+
+
 @pytest.mark.parametrize("level", ["-1", "-19", "--ultra -22 --long=27"])
 def test_what_others_made_at_any_level(level: str) -> None:
     argv = ["zstd", "-qc", *level.split()]

@@ -216,6 +216,14 @@ def test_where_nothing_can_be_seen_nobody_is_taken_for_dead(gone: int, monkeypat
     assert not Generations.is_dead({**document, "pid": gone})
 
 
+def test_where_proc_tells_less_than_linux_a_lease_can_still_be_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def less(_pid: int) -> str:
+        raise IndexError
+
+    monkeypatch.setattr(leases, "_started", less)
+    assert leases._own_start() == ""
+
+
 def test_when_a_process_is_gone(gone: int, tmp_path: Path) -> None:
     began = leases._started(os.getpid())
     assert leases._is_gone(gone, "1")

@@ -100,23 +100,31 @@ def test_the_next_drill_removes_tables_that_a_killed_one_left(
         patched.setattr(notes, "_remove_at_last", lambda *_args: None)
         with pytest.raises(Killed):
             lab.drill(targets=[tables.options])
-    assert len(tables.all() - before) == 2
+    left = sorted(tables.all() - before)
+    assert len(left) == 2
     other = {**tables.options, "access_key_id": "y"}  # what it does not see may still be there
     assert lab.drill(targets=[other])["warnings"] == []
-    find = dynamodb_tables.find_table
+    find, drop = dynamodb_tables.find_table, dynamodb_tables.drop_table
     found: set[str] = set()
+    dropped: list[str] = []
 
     def still_made(client: Any, name: str, *kind: Any) -> Any:
-        """As AWS, which takes hours: when it is asked for the first time."""
+        """As AWS, which takes hours to make a table: when it is asked for the first time."""
         table, first = find(client, name, *kind), name not in found
         found.add(name)
-        return table._replace(status="CREATING") if table and first else table
+        return table._replace(status="CREATING") if table and first and name == left[0] else table
+
+    def noted(client: Any, name: str) -> None:
+        dropped.append(name)
+        drop(client, name)
 
     monkeypatch.setattr(dynamodb_tables, "find_table", still_made)
+    monkeypatch.setattr(dynamodb_tables, "drop_table", noted)
     result = lab.drill(targets=[tables.options])
     assert result["drill"]["verdict"] == "pass"
     assert len(result["warnings"]) == 1
     assert "which a killed drill had left, was removed" in result["warnings"][0]
+    assert [one for one in dropped if one in left] == [left[1], left[0]]
     assert tables.all() == before
 
 

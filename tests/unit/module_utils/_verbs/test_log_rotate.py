@@ -452,6 +452,7 @@ def test_pid_files(log: Path, tmp_path: Path) -> None:
         ({"min_age": "long"}, "min_age: 'long' is not a duration"),
         ({"owner": "99999999999"}, "owner 99999999999 does not exist"),
         ({"group": "4294967295"}, "the group .* does not exist"),
+        ({"owner": "4294967296"}, "the owner .* does not exist"),
         ({"owner": "\u00b2"}, "the owner .* does not exist"),
         ({"run_as": "nobody-here"}, "user nobody-here does not exist"),
         ({"paths": ["relative.log"]}, "not absolute"),

@@ -97,7 +97,7 @@ def test_what_makes_another_migration(change: dict[str, Any]) -> None:
     assert identity_of(params, "there", info) != first
     assert identity_of(params, "here", info._replace(key=("v",))) != first
     # what says nothing of this collection, or not how it is written
-    other = {"types": {"u.v": "text"}, "batch_size": 1, "target": {"path": "/x", "values": "plain"}}
+    other = {"types": {"a.v": "text", "u.v": "text"}, "batch_size": 1, "target": {"path": "/x", "values": "plain"}}
     assert identity_of({**params, **other}, "here", info) == first
 
 

@@ -296,3 +296,17 @@ def test_a_killed_run_reads_a_source_without_an_order_from_its_beginning(
     assert all(upsert for _count, upsert in totals)  # over those that are there
     assert sql(target, "SELECT count(*), sum(v) FROM a") == [(38, sum(range(40)) - 3 - 29)]
     assert not run(source=source, target=target, **options)["changed"]
+
+
+def test_nothing_is_replaced_if_the_safety_backup_fails(stores: Stores, tmp_path: Path) -> None:
+    source = made(stores("sqlite"), PARENT, "INSERT INTO parent VALUES (1, 'a')")
+    other = "CREATE TABLE other (v TEXT)", "INSERT INTO other VALUES (NULL)"
+    target = made(stores("sqlite"), PARENT, "INSERT INTO parent VALUES (1, 'x')", *other)
+    with contextlib.closing(sqlite3.connect(target["path"])) as connection, connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_master SET sql = 'CREATE TABLE other (v TEXT NOT NULL)' WHERE name = 'other'")
+    wanted = {"source": source, "target": target, "on_existing": "replace", "only": ["parent"]}
+    with pytest.raises(TargetError, match="The safety backup of the target failed: .*NULL value in other") as found:
+        run(**wanted, repository=str(tmp_path / "backups"), name="family")
+    assert found.value.hint == "Nothing was changed."
+    assert sql(target, "SELECT v FROM parent") == [("x",)]

@@ -190,6 +190,15 @@ def remembered_trees(tmp_path: Path) -> set[str]:
     return {path.stem for path in (tmp_path / "state").rglob("trees/*.json")}
 
 
+def test_small_files_of_snapshots_are_remembered(restic: Restic, document: Any, tmp_path: Path) -> None:
+    """So that the next run need not read them again, which takes a second each."""
+    document.fill(1)
+    restic("backup", source=document.store)
+    restic("backup", source=document.store)
+    known = [json.loads(path.read_text()) for path in (tmp_path / "state").rglob("trees/*.json")]
+    assert any("manifest.json" in one["documents"] for one in known)
+
+
 def test_removed_backups_go_after_a_day(
     restic: Restic, place: dict[str, Any], document: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
