@@ -85,8 +85,7 @@ class ResticCopyStaging(ResticStaging):
             raise
         except (RepositoryError, CorruptStream):
             return False
-        ours = known.keys() & self._sizes.keys()
-        wanted = {path for path in ours if regular_size(self._full(path)) == self._sizes[path]}
+        wanted = {path for path in known if regular_size(self._full(path)) == self._sizes.get(path, -1)}
         with os_errors(RepositoryError, "Can't remove", self._tree):
             for path in known.keys() - wanted:
                 remove(self._full(path))

@@ -23,7 +23,9 @@ def test_a_link_in_a_private_directory_is_followed(tmp_path: Path) -> None:
     (tmp_path / "real" / "a").write_text("1")
     (tmp_path / "link").symlink_to("real")
     (tmp_path / "absolute").symlink_to(tmp_path / "link")
-    for name in ("link", "absolute"):
+    (tmp_path / "-strange").symlink_to("link")
+    (tmp_path / "..strange").symlink_to("-strange")
+    for name in ("link", "absolute", "-strange", "..strange"):
         with SecureDirectory(str(tmp_path / name)) as directory:
             assert directory.names() == ["a"]
     with SecureDirectory(str(tmp_path / "real" / ".." / "real" / ".")) as directory:

@@ -391,3 +391,12 @@ def test_a_database_in_a_directory_that_is_read_only(
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     assert words in done.stdout
     assert os.listdir(tmp_path) == ["audit.db"]
+
+
+def test_durations_of_several_fields_with_and_without_units(audit: Audit) -> None:
+    """Each has the unit of its name, unless its text has one."""
+    durations = {"duration_ms": 12}, {"duration_ms": "40ms"}, {"duration_us": 1000}, {"elapsed": "2s"}
+    records = [{**one, **more} for one, more in zip(entries(4), durations)]
+    found = report(audit("json", records))
+    latency = found["latency"]
+    assert (latency["count"], latency["mean_s"], latency["max_s"], found["bad_durations"]) == (4, 0.51325, 2.0, 0)
