@@ -134,12 +134,14 @@ def test_what_one_instant_is_written_as(value: Any) -> None:
 @pytest.mark.parametrize("unit", [1, 1000, 1_000_000])
 def test_numbers_of_seconds_milliseconds_and_microseconds(unit: int) -> None:
     first, last = instant(10**8 * unit), instant(10**11 * unit - 1)
-    assert first is not None and last is not None
+    assert first is not None
+    assert last is not None
     assert (first.year, last.year) == (1973, 5138)
 
 
 @pytest.mark.parametrize(
-    "value", ["", "30/08/2026", "soon", 5, -1, 10**8 - 1, 10**17, True, float("nan"), Decimal("NaN"), 10**30, "9" * 40, []]
+    "value",
+    ["", "30/08/2026", "soon", 5, -1, 10**8 - 1, 10**17, True, float("nan"), Decimal("NaN"), 10**30, "9" * 40, []],
 )
 def test_what_is_no_time(value: Any) -> None:
     where = Where([{"field": "at", "older_than": "1d"}], NOW)
