@@ -21,6 +21,7 @@ from ansible_collections.day2.ops.plugins.module_utils._core.collection import C
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import DamagedBackup, InvalidRequest
 from ansible_collections.day2.ops.plugins.module_utils._repository import manifest as m
 from ansible_collections.day2.ops.plugins.module_utils._repository import pieces
+from ansible_collections.day2.ops.plugins.module_utils._repository.schema import data_path
 
 ID = "20250630T120000Z-3f2a9c1b"
 FILE = m.DataFile("data/a.db.zst", 10, "a" * 64, 20, "b" * 64)
@@ -367,3 +368,8 @@ def test_a_newer_format_is_named() -> None:
 def test_names_that_can_be_no_set(name: str) -> None:
     with pytest.raises(InvalidRequest):
         m.check_set_name(name)
+
+
+def test_a_path_that_is_no_file_name_is_named() -> None:
+    with pytest.raises(ValueError, match=r"files\.0, '.*ud800', is not a valid file name"):
+        data_path("data/\ud800", "files.0")

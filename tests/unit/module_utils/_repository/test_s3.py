@@ -40,6 +40,7 @@ from ansible_collections.day2.ops.plugins.module_utils._repository.manifest impo
 from ansible_collections.day2.ops.plugins.module_utils._repository.remote import RemoteRepository
 from ansible_collections.day2.ops.plugins.module_utils._repository.remote_options import GRACE, Locking, locking_for
 from ansible_collections.day2.ops.plugins.module_utils._repository.s3 import S3Objects
+from ansible_collections.day2.ops.plugins.module_utils._repository.s3_versions import Versions
 from tests.services.repositories import BUCKET, KINDS, LOCKED, bucket, client, object_lock, rgw_options
 from tests.services.s3 import damaging_proxy
 from tests.services.waiting import PATIENCE, wait_for
@@ -620,6 +621,25 @@ def test_answers_that_refuse(address: str, status: int, says: str) -> None:
         one = objects(address, endpoint_url=url, throttle_timeout="0s")
         with pytest.raises(Day2Error, match=says):
             one.put("x", b"x")
+
+
+@pytest.mark.usefixtures("tried_once")
+def test_an_upload_whose_last_part_fails(address: str) -> None:
+    with damaging_proxy(
+        rgw_options()["endpoint_url"], first=lambda method, headers: 403 if method == "PUT" else None
+    ) as url:
+        upload = objects(address, endpoint_url=url, throttle_timeout="0s").upload("x")
+        with pytest.raises(Day2Error, match="access was denied to UploadPart"):
+            with upload.handle as handle:
+                handle.write(b"x" * (s3_upload.PART + 1))
+        upload.discard()
+
+
+def test_what_is_strange_about_the_versions_of_a_key() -> None:
+    one: dict[str, str] = {"VersionId": "1"}
+    cases = [([one], []), ([one, one], []), ([one], ["2"]), ([one, one], ["2"])]
+    assert [Versions("app/x", *case).strange for case in cases] == [False, True, True, True]
+    assert not any(Versions("app/.state/x", *case).strange for case in cases)  # rewritten by ourselves
 
 
 def test_a_server_that_creates_what_exists_can_keep_no_repository(

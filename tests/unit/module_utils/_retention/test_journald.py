@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import Day2Error
+from ansible_collections.day2.ops.plugins.module_utils._retention.docker import DOCKER_SPEC
 from ansible_collections.day2.ops.plugins.module_utils._retention.journald import JOURNALD_SPEC
 from ansible_collections.day2.ops.tests.unit.module_utils._retention.conftest import retain
 from ansible_collections.day2.ops.tests.unit.module_utils._retention.test_nothing_is_lost import refused
@@ -87,3 +89,21 @@ def test_what_applies_instead_is_told(path: Path) -> None:
     (path.parent / "99-theirs.conf").write_text("[Journal]\n#RuntimeMaxUse=3G\nSystemMaxUse=3G\n")
     notes = retain(journald=journald, check=True)["warnings"]
     assert notes == [f"{path.parent}/99-theirs.conf also sets SystemMaxUse, and overrides {path}."]
+
+
+def test_a_file_that_can_not_be_written_does_not_stop_the_other(path: Path, tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", str(full)], check=True)
+    try:
+        (full / "all").write_bytes(bytes(4096))
+        docker = {**dict.fromkeys(DOCKER_SPEC), "path": str(full / "daemon.json"), "max_size": "10m"}
+        with pytest.raises(Day2Error) as caught:
+            retain(docker=docker, journald=asked(path, system_max_use="1G"))
+        (problem,) = caught.value.details["problems"]
+        assert problem["path"] == str(full / "daemon.json")
+        assert "No space left" in problem["problem"]
+        assert [one.name for one in full.iterdir()] == ["all"]
+    finally:
+        subprocess.run(["umount", str(full)], check=True)
+    assert "SystemMaxUse=1G" in path.read_text()

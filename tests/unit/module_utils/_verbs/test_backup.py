@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.day2.ops.plugins.module_utils._core.errors import (
+    Cancelled,
     Day2Error,
     InvalidRequest,
     LockTimeout,
@@ -145,6 +146,15 @@ def test_keep_removes_what_no_rule_wants_and_check_mode_knows(run: Any, document
     assert run("backup", check=True, source=document.store, keep=keep)["changed"] is False
     # without new data the policy alone changes something
     assert run("backup", source=document.store, keep={"last": 1})["removed"] == [ids[3]]
+
+
+def test_a_backup_ends_at_its_timeout(run: Any, document: Any) -> None:
+    document.fill(1)
+    with pytest.raises(InvalidRequest, match="timeout is 0s"):
+        run("backup", source=document.store, timeout="0s")
+    with pytest.raises(Cancelled, match="timeout"):
+        run("backup", source=document.store, timeout="1ms")
+    assert run("backup", source=document.store, timeout="1h")["changed"]
 
 
 def test_content_that_comes_back_within_a_second_is_a_backup_of_its_own(run: Any, document: Any) -> None:

@@ -144,6 +144,14 @@ def test_any_document_comes_back_from_any_stores(stores: Stores, document: Any, 
     assert same(back(chain[-1]), document), back(chain[-1])
 
 
+def test_a_table_of_whole_records_has_no_columns_for_their_fields(stores: Stores) -> None:
+    source, target = write(stores("json"), {"t": {"x": {"id": "x", "size": 1}}}), stores("sqlite")
+    run(source=source, target=target, shape="document")
+    columns = [name for (name,) in sql(target, "SELECT name FROM pragma_table_info('t')")]
+    assert len(columns) == 2
+    assert "size" not in columns
+
+
 @pytest.mark.grid
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("document", [RECORDS, [1, "x", None], 42, {"a": 1, "b": None}, [{"a": None}, {}]])

@@ -219,6 +219,9 @@ def test_a_history_keeps_an_entry_an_hour_then_a_day() -> None:
     kept = list(growth._thinned(entries, now))
     assert kept[-1]["minutes"] == 0
     assert 50 <= len(kept) <= 53
+    ages = [one["minutes"] for one in kept]
+    assert ages[0] - ages[1] == 24 * 60
+    assert ages[-2] - ages[-1] <= 60
 
 
 def test_what_is_refused(stores: Stores, tmp_path: Path) -> None:
