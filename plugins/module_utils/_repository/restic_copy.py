@@ -85,7 +85,8 @@ class ResticCopyStaging(ResticStaging):
             raise
         except (RepositoryError, CorruptStream):
             return False
-        wanted = {path for path in known if regular_size(self._full(path)) == self._sizes.get(path, -1)}
+        ours = known.keys() & self._sizes.keys()
+        wanted = {path for path in ours if regular_size(self._full(path)) == self._sizes[path]}
         with os_errors(RepositoryError, "Can't remove", self._tree):
             for path in known.keys() - wanted:
                 remove(self._full(path))

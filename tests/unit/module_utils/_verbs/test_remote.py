@@ -88,6 +88,19 @@ def test_check_run_check_run(remote: Any, place: dict[str, Any], application: An
     assert kept == {read["backup"]["id"], made["backup"]["id"]}
 
 
+def test_copies_that_a_killed_run_has_left_are_removed_although_nothing_has_changed(
+    remote: Any, document: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document.fill(1)
+    remote("backup", source=document.store)
+    left = tmp_path / "scratch" / "day2-scratch-left"
+    left.parent.mkdir()
+    left.mkdir(0o700)
+    monkeypatch.setenv("TMPDIR", str(left.parent))
+    assert not remote("backup", source=document.store)["changed"]
+    assert not left.exists()
+
+
 def test_a_restore_here_and_elsewhere(remote: Any, application: Any, tmp_path: Path) -> None:
     application.fill(5)
     backup = remote("backup", source=application.store)["backup"]
