@@ -48,7 +48,7 @@ options:
   limit:
     description:
       - Maximum rate of transfers to and from the repository in bytes per second, for example V(20M). It applies to S3,
-        to rclone and to restic.
+        to rclone and to restic. In S3, it applies to the data, not to small requests for lists, manifests and locks.
     type: str
   grace:
     description:

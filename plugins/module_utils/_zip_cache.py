@@ -6,8 +6,8 @@
 The code of a task comes from a zip file of sources. To compile them takes most of the time of a task that finds
 nothing to do. One file for each version of Python has the newest code of each module. It is used only for a source of
 the same size and CRC-32, which the zip file tells without being unpacked (Python takes a time and a size for its own),
-and only if no other user can have written it. Whatever is wrong with it, the source is compiled. A list at its
-beginning tells where the code of each module is, so that a task checks and loads only what it imports.
+and only if no other user can have written it. Whatever is wrong with it, the source is compiled. It begins with a list
+of where the code of each module is: a task reads and checks only the code that it imports.
 """
 
 from __future__ import annotations
